@@ -39,7 +39,7 @@ export { addPlugin, type MakePlugin, type Plugin, PLUGIN_INTERFACE, type PluginT
 export type { Probe, ProbedModel } from './run/probes/own-probe.ts';
 export type { OwnPartOf } from './gorp/learner/open-parts.ts';
 export type { Part } from './gorp/part/part.ts';
-export type { TableFormat } from './tasks/table-endings.ts';
+export type { TableFormat } from './tasks/records.ts';
 
 // Tasks and text
 export { loadTask, type ReadText } from './tasks/benchmark.ts';
@@ -64,6 +64,6 @@ export {
   type TensorSource,
   writeSafetensors,
 } from './weights/safetensors.ts';
-export { mergedModelFiles } from './weights/exports/merged-model.ts';
+export { mergedModelFiles } from './weights/exports/merge.ts';
 export type { OutputFile } from './weights/exports/output-file.ts';
 export { zipped } from './weights/exports/zip.ts';

@@ -6,7 +6,7 @@ import { planOf } from '../../src/methods/registry.ts';
 import { measuredBy, measuresOf } from '../../src/run/results/measures.ts';
 import type { Results } from '../../src/run/results/results.ts';
 import { scheduledRounds } from '../../src/run/settings/schedule.ts';
-import { isScoredBy } from '../../src/run/settings/scoring.ts';
+import { isScoredBy } from '../../src/tasks/forms.ts';
 import { testedTasks } from '../../src/run/settings/settings.ts';
 
 /** What a sum of shares may be off: each share has five digits. */

@@ -1,15 +1,14 @@
 import { gzipSync } from 'node:zlib';
 import { parseResultsFile, runsIn } from '../../src/app/state/results-file.ts';
-import { scriptedRun } from '../../src/testing/scripted-run.ts';
-import { positionAt } from '../../src/run/files/data-position.ts';
-import { type RunState, stateFiles } from '../../src/run/files/saved-run.ts';
 import { adapterTensor } from '../../src/gorp/part/state.ts';
-import { ROUND_FILE } from '../../src/run/files/layout.ts';
+import { positionAt, ROUND_FILE } from '../../src/run/files/layout.ts';
 import { checkCanContinue, checkRemembered, openSavedRound } from '../../src/run/files/saved-round.ts';
+import { type RunState, stateFiles } from '../../src/run/files/saved-run.ts';
 import { embeddedSettings } from '../../src/run/planning/presets.ts';
 import type { Results } from '../../src/run/results/results.ts';
 import { lineOf } from '../../src/run/results/run-lines.ts';
 import { bytesOfFile, memoryFile } from '../../src/testing/output-files.ts';
+import { scriptedRun } from '../../src/testing/scripted-run.ts';
 import { ChatTemplate } from '../../src/text/chat-template.ts';
 import { unzipped } from '../../src/weights/exports/unzip.ts';
 import { zipped } from '../../src/weights/exports/zip.ts';

@@ -2,7 +2,7 @@ import { isLearnedBy, SCORE_WORDS } from '../../src/run/results/accuracy-table.t
 import { generalTextChange } from '../../src/run/results/general-text-change.ts';
 import { type AccuracyMatrix, measuresOf } from '../../src/run/results/measures.ts';
 import type { Measures, Results } from '../../src/run/results/results.ts';
-import { countsByOwnScores, mainScore, type Score } from '../../src/run/settings/scoring.ts';
+import { countsByOwnScores, mainScore, type Score } from '../../src/tasks/forms.ts';
 import { watchedSums } from '../../src/run/results/watched.ts';
 import { mean } from '../../src/base/statistics.ts';
 

@@ -3,7 +3,7 @@ import { sha256Of } from '../../src/base/sha256.ts';
 import { nodeTaskReader } from '../../src/cli/host.ts';
 import { openNamedModel } from '../../src/cli/named-models.ts';
 import { fileHashes } from '../../src/run/results/identity.ts';
-import { mainScore, type Score } from '../../src/run/settings/scoring.ts';
+import { mainScore, type Score } from '../../src/tasks/forms.ts';
 import { loadNamed, type TaskHost } from '../../src/run/tasks/task-data.ts';
 import { type Task, taskHash } from '../../src/tasks/task.ts';
 import { type Sources, type StudyPlan, tasksOf } from './plan.ts';

@@ -3,7 +3,7 @@ import { mean } from '../../src/base/statistics.ts';
 import { needsBriefly } from '../../src/methods/parts/method.ts';
 import { methodPreset, planOf, withValues } from '../../src/methods/registry.ts';
 import { answersOfBoth } from '../../src/run/results/answers.ts';
-import { countsByOwnScores } from '../../src/run/settings/scoring.ts';
+import { countsByOwnScores } from '../../src/tasks/forms.ts';
 import { bestOf, type Choice, type MadeRun } from './made-runs.ts';
 import {
   type FreeMeasure,

@@ -1,4 +1,4 @@
-import { csvLine } from '../../src/base/csv-line.ts';
+import { csvLine } from '../../src/base/visible.ts';
 import type { MadeRun } from './made-runs.ts';
 import { type MeasureName, MEASURES } from './measures.ts';
 import { pText, titleOf } from './report.ts';

@@ -7,14 +7,14 @@ import { ownProgram, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 import { compile, type Compiled } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { activation, add, sumGradients } from '../graph/ops/elementwise.ts';
-import { innerProduct } from '../graph/ops/inner-product.ts';
+import { innerProduct } from '../graph/ops/square-measures.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
 import { adamInto, adamStepSize } from '../graph/ops/optimizer.ts';
 import { attention } from '../graph/ops/attention.ts';
 import { placeIn, sizeOf, storageOf, type Tensor } from '../graph/tensor.ts';
 import { type Bench, memoryStore, type PartReport } from './bench.ts';
-import { type ApiCounts, countCalls } from './counts.ts';
+import { type ApiCounts, countCalls } from './stepping-model.ts';
 import { apiOverhead, SubmitAndRead } from './submit-and-read.ts';
 import { type Spent, takeTurns, timed } from './timing.ts';
 

@@ -1,17 +1,16 @@
+import { markdownTable } from '../base/markdown.ts';
 import { mixSeed, seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
 import { pack, type Packing, PACKINGS, unpack } from '../device/packing.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
+import { runOnCpu, runOnDevice } from '../graph/on-device.ts';
 import { attention } from '../graph/ops/attention.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { activation, add, gatedActivation } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
-import { runOnCpu } from '../graph/reference.ts';
 import { type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
-import { runOnDevice } from '../graph/on-device.ts';
 import type { Bench, PartReport } from './bench.ts';
-import { markdownTable } from '../base/markdown.ts';
 
 /** A graph whose inputs are random numbers. */
 class RandomGraph {

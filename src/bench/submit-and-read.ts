@@ -1,8 +1,7 @@
 import { type BufferRange, type OwnedBuffer, wholeOf } from '../device/buffers.ts';
 import { type Kernel, u32 } from '../device/kernel.ts';
-import type { Gpu } from '../device/webgpu/gpu.ts';
+import { BUFFER_USAGE, type Gpu } from '../device/webgpu/gpu.ts';
 import { GpuProgram } from '../device/webgpu/program.ts';
-import { BUFFER_USAGE } from '../device/webgpu/usage.ts';
 import { type Clock, takeTurns, type Timing } from './timing.ts';
 
 /** Runs programs and reads one of their numbers back, all in one submit: the least that a step costs. */

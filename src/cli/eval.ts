@@ -1,7 +1,7 @@
 import { markdownText } from '../base/markdown.ts';
 import { explainedWithCode } from '../base/errors.ts';
 import type { Results } from '../run/results/results.ts';
-import { type Score, SCORES } from '../run/settings/scoring.ts';
+import { type Score, SCORES } from '../tasks/forms.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
 import {
   DEVICE_OPTIONS,

@@ -13,7 +13,7 @@ import { onnxFiles } from '../onnx/onnx-files.ts';
 import { cardOf } from '../run/files/model-card.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
 import { templateOf } from '../text/chat-template.ts';
-import { mergedModelFiles } from '../weights/exports/merged-model.ts';
+import { mergedModelFiles } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { noPositionals, oneOf, readArguments, refuseOptions } from './arguments.ts';

@@ -17,7 +17,7 @@ import {
   RunLog,
   tableFiles,
 } from '../run/results/run-log.ts';
-import { csvLine } from '../base/csv-line.ts';
+import { csvLine } from '../base/visible.ts';
 import { writeFiles } from './round-folder.ts';
 
 /**

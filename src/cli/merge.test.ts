@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runKeepingRounds } from '../testing/saved-run.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
-import { mergedModelFiles } from '../weights/exports/merged-model.ts';
+import { mergedModelFiles } from '../weights/exports/merge.ts';
 import { merge } from './export.ts';
 import { openNamedModel } from './named-models.ts';
 import { writeFiles, writeRound } from './round-folder.ts';

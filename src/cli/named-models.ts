@@ -8,8 +8,13 @@ import { embeddedModel } from '../weights/embedded-models.ts';
 import { openGguf, openGgufTexts } from '../weights/gguf/model.ts';
 import { isGgufName } from '../weights/gguf/splits.ts';
 import { HUB, type HubAccess } from '../weights/hub.ts';
-import { type ModelFiles, type ModelTexts, openModelFolder, openTexts } from '../weights/model-folder.ts';
-import type { ModelOutline } from '../weights/model-outline.ts';
+import {
+  type ModelFiles,
+  type ModelOutline,
+  type ModelTexts,
+  openModelFolder,
+  openTexts,
+} from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import {
   type ModelPlaces,

@@ -5,7 +5,7 @@ import { limitsOf, roughly, secondsFor, type Speed } from '../run/planning/durat
 import { type GeneralTextState, generalTextStates } from '../run/results/general-text-change.ts';
 import type { DeviceReport, Results, TestTime } from '../run/results/results.ts';
 import { isTested } from '../run/results/measures.ts';
-import { type Score, SCORES } from '../run/settings/scoring.ts';
+import { type Score, SCORES } from '../tasks/forms.ts';
 import { spell, type Terminal } from './terminal.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;

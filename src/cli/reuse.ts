@@ -9,7 +9,7 @@ import {
   otherFiles,
 } from '../run/results/identity.ts';
 import type { Results } from '../run/results/results.ts';
-import { mainScore, type Score } from '../run/settings/scoring.ts';
+import { mainScore, type Score } from '../tasks/forms.ts';
 import { loadNamed, type TaskHost } from '../run/tasks/task-data.ts';
 import { taskHash } from '../tasks/task.ts';
 import { type NodeChoices, nodeHost } from './host.ts';

@@ -8,7 +8,7 @@ import { makeOrderTasks, parseOrderFile } from '../run/settings/order-file.ts';
 import { startingForm } from '../run/planning/count-lengths.ts';
 import { embeddedSettings, publishedSettings, watchingByDefault } from '../run/planning/presets.ts';
 import { kindOf, startingMethod } from '../run/settings/starting-values.ts';
-import { readHubSource } from '../run/tasks/hub-rows.ts';
+import { readHubSource } from '../run/tasks/table-work.ts';
 import { datasetName, parseHubSource } from '../weights/hub-dataset.ts';
 import { hubAccess, openNamedTexts } from './named-models.ts';
 import { parseSettings, type RunSettings, watching, withText } from '../run/settings/settings.ts';

@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
-import { readHubRows } from '../run/tasks/hub-rows.ts';
+import { readHubRows } from '../run/tasks/table-work.ts';
 import { bearerOf, BENCHMARKS } from '../tasks/benchmarks.ts';
 import { makeCustomTask, readLabels, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
 import { doubtText, type LabelDoubt } from '../tasks/doubtful-labels.ts';

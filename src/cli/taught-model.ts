@@ -2,7 +2,7 @@ import { existsSync, openAsBlob, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, methodTitle } from '../methods/registry.ts';
-import type { Score } from '../run/settings/scoring.ts';
+import type { Score } from '../tasks/forms.ts';
 import { ROUND_FILE } from '../run/files/layout.ts';
 import { summaryOfModel, type TaughtLesson } from '../run/files/model-line.ts';
 import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';

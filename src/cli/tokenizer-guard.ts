@@ -1,5 +1,5 @@
 import { createContext, Script } from 'node:vm';
-import { type TokenizerGuard, tokenizerTooSlow } from '../base/tokenizer-guard.ts';
+import { type TokenizerGuard, tokenizerTooSlow } from '../base/tokenizer-config.ts';
 
 /** Less than the time a run has to stop, so that Ctrl-C works: the thread cannot react while it tokenises a text. */
 const TOKENIZER_SECONDS = 4;

@@ -1,4 +1,6 @@
+import template from '../../shaders/reduce-splits.wgsl?raw';
 import type { BufferRange, OwnedBuffer } from './buffers.ts';
+import { fillTemplate } from './template.ts';
 
 /** A compute kernel as data, in each device's form. Shapes are parameters, not part of the code. */
 export interface Kernel {
@@ -65,4 +67,52 @@ export function flatWorkgroups(threads: number, size: number): Workgroups {
   const groups = Math.max(1, Math.ceil(threads / size));
   const rows = Math.ceil(groups / MAX_WORKGROUPS);
   return [Math.ceil(groups / rows), rows, 1];
+}
+
+/**
+ * Consecutive elements in one unit of an elementwise WebAssembly kernel: a multiple of 16, so that every unit but the
+ * last consists of whole vectors.
+ */
+export const ELEMENTS_PER_UNIT = 1024;
+
+/** Number of units of an elementwise kernel. */
+export const elementUnits = (elements: number): number => Math.ceil(elements / ELEMENTS_PER_UNIT);
+
+/** Sums of parts, named as in `shaders/reduce-splits.wgsl`. */
+interface ReductionShape {
+  /** Number of parts to add up. */
+  readonly splits: number;
+  readonly batch: number;
+  /** Rows and columns of each result. */
+  readonly M: number;
+  readonly N: number;
+  readonly batchC: number;
+  readonly batchD: number;
+  readonly rowC: number;
+  readonly offsetC: number;
+  readonly addend: boolean;
+  readonly accumulate: boolean;
+}
+
+/** The kernel that adds up parts of sums. Bindings: parts [batch · splits, M, N], C, then D. */
+export function planReduction(shape: ReductionShape): KernelPlan {
+  const { splits, batch, M, N, batchC, batchD, rowC, offsetC, addend, accumulate } = shape;
+  return {
+    kernel: {
+      name: 'matmul/reduce-splits',
+      wgsl: () => fillTemplate(template, { ADDEND: addend, ACCUMULATE: accumulate }),
+    },
+    params: [M * N, splits, batch, batchC, batchD, N, rowC, offsetC].map(u32),
+    workgroups: flatWorkgroups(batch * M * N, 64),
+  };
+}
+
+/** C [size] = Σ_s parts [splits, size]. */
+export function planSumOfParts(splits: number, size: number): KernelPlan {
+  const { kernel, ...plan } = planReduction({
+    ...{ splits, batch: 1, M: 1, N: size, addend: false, accumulate: false },
+    ...{ batchC: 0, batchD: 0, rowC: size, offsetC: 0 },
+  });
+  const wasm = { entry: 'sumOfParts', constants: [ELEMENTS_PER_UNIT] };
+  return { ...plan, kernel: { ...kernel, wasm }, units: elementUnits(size), cost: splits * size * 8 };
 }

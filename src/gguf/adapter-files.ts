@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
+import { checkTrainedLayers } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { BLOCK_TYPES, quantise } from '../weights/gguf/blocks.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';

@@ -1,7 +1,6 @@
 import { checkShapes } from '../models/parameters.ts';
 import { checkFinite } from '../weights/dtypes.ts';
-import { isChangedBy, mergedReader, type WeightChanges } from '../weights/exports/merge.ts';
-import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
+import { checkTrainedLayers, isChangedBy, mergedReader, type WeightChanges } from '../weights/exports/merge.ts';
 import { BLOCK_TYPES, dequantise, quantise, type WrittenType } from '../weights/gguf/blocks.ts';
 import { ROTARY_FACTORS } from '../weights/gguf/names.ts';
 import type { GgufSource } from '../weights/gguf/write.ts';

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import type { KnownModel } from '../run/models/open-network.ts';
-import { SPLITTINGS } from '../weights/gguf/pre-tokenizers.ts';
+import { SPLITTINGS } from '../weights/gguf/tokenizer.ts';
 import { hasLongTokens, mergesByScore, SPACE, TOKEN_TYPE, whitespaceMap } from '../weights/gguf/tokens.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
 import type { ModelTexts } from '../weights/model-folder.ts';

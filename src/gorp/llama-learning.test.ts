@@ -8,7 +8,7 @@ import { sumGradients } from '../graph/ops/elementwise.ts';
 import { embedding } from '../graph/ops/embedding.ts';
 import { ADAM, adamStepSize } from '../graph/ops/optimizer.ts';
 import type { DataType, Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/reference.ts';
+import { runOnCpu } from '../graph/on-device.ts';
 import { plainLayers } from '../models/layers.ts';
 import { Decoder } from '../models/decoder.ts';
 import { type DecoderConfig, parseDecoderConfig } from '../models/decoder-config.ts';

@@ -4,7 +4,7 @@ import type { Device } from '../device/device.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { idle } from '../testing/graphs.ts';
 import { Graph, type Operation, present } from './graph.ts';
-import { assignSlots, type PlannedOperation, withScratch } from './slots.ts';
+import { assignSlots, type PlannedOperation, withScratch } from './compile.ts';
 import { bytesOf, type Tensor } from './tensor.ts';
 
 let device: Device;

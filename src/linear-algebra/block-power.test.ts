@@ -21,7 +21,7 @@ import { principalAngles } from '../gorp/spaces/directions.ts';
 import { recordLeadingVectors, recordShareEstimate, sketchSize } from './block-power.ts';
 import { columnSlice, energy, type Matrix, matrix, multiply, multiplyTranspose, transpose } from './matrix.ts';
 import { T5_TARGETS } from '../models/targets.ts';
-import { leadingSingularVectors, signFix } from './singular-vectors.ts';
+import { leadingSingularVectors, signFix } from './svd.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import type { Graph } from '../graph/graph.ts';
 import { addInto } from '../graph/ops/elementwise.ts';
-import { innerProduct } from '../graph/ops/inner-product.ts';
+import { innerProduct } from '../graph/ops/square-measures.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { fixSigns, orthonormaliseRows, rightSingularRows } from '../graph/ops/subspace.ts';
 import type { Tensor } from '../graph/tensor.ts';

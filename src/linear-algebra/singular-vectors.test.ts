@@ -9,8 +9,7 @@ import {
   randomOrthonormal,
 } from '../testing/matrices.ts';
 import { columnSlice, type Matrix, matrix, multiply, multiplyTranspose, transposeMultiply } from './matrix.ts';
-import { leadingSingularVectors, signFix } from './singular-vectors.ts';
-import { svd } from './svd.ts';
+import { leadingSingularVectors, signFix, svd } from './svd.ts';
 
 /** |diagonal| of aᵀ b: 1 where columns agree up to their sign. */
 const agreement = (a: Matrix, b: Matrix): number[] => {

@@ -1,4 +1,4 @@
-import { GORP_SETTINGS, gorpPlan } from './parts/gorp-settings.ts';
+import { GORP_SETTINGS, gorpPlan } from './parts/full-rank.ts';
 import { defineMethod } from './parts/method.ts';
 import { starting } from './parts/setting.ts';
 import { SPACE_RULE } from './parts/space.ts';

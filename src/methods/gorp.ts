@@ -1,4 +1,4 @@
-import { GORP_SETTINGS, gorpPlan } from './parts/gorp-settings.ts';
+import { GORP_SETTINGS, gorpPlan } from './parts/full-rank.ts';
 import { defineMethod, GORP_PAPER } from './parts/method.ts';
 import { SPACE_RULE } from './parts/space.ts';
 

@@ -1,21 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
-import { crossEntropy } from '../graph/ops/cross-entropy.ts';
-import { matmul } from '../graph/ops/matmul.ts';
+import { runOnCpu, runOnDevice } from '../graph/on-device.ts';
 import { span, SPAN_FIELDS, spanTable } from '../graph/ops/attention.ts';
+import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
+import { matmul } from '../graph/ops/matmul.ts';
 import type { DataType, Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/reference.ts';
 import { relativeError } from '../testing/compare.ts';
-import type { GoldenTensor } from '../testing/golden.ts';
-import { DECODERS, familiesIn, readDecoderConfig } from '../testing/families.ts';
-import { referenceGradients } from '../testing/gradients.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { runOnDevice } from '../graph/on-device.ts';
+import { DECODERS, familiesIn, readDecoderConfig } from '../testing/families.ts';
+import type { GoldenTensor } from '../testing/golden.ts';
+import { referenceGradients } from '../testing/gradients.ts';
 import { trainedModels } from '../testing/reference.ts';
-import { plainLayers } from './layers.ts';
 import { Decoder } from './decoder.ts';
+import { plainLayers } from './layers.ts';
 import { rotaryTable } from './rotary-angles.ts';
 
 let device: Device;

@@ -1,3 +1,4 @@
+import { GorpError, reportOf } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';
 import { ConfigReader } from './config.ts';
 import {
@@ -12,7 +13,6 @@ import type { Network } from './network.ts';
 import { parseT5Config, T5_FAMILY, type T5Config, t5ParameterShapes, type T5Traits } from './t5-config.ts';
 import { T5Network } from './t5-network.ts';
 import { DECODER_TARGETS, T5_TARGETS, type TargetModules } from './targets.ts';
-import { unknownFamily } from './unknown-family.ts';
 
 /** Longest texts of a network, in tokens. */
 interface TextLengths {
@@ -96,4 +96,97 @@ export function familyOf(config: unknown): Family {
     fields,
     FAMILIES.map(({ modelType, read }) => ({ modelType, parse: read })),
   );
+}
+
+/** How relatives of supported families differ, by `model_type`, if their config.json does not say it. */
+const RELATIVES: Readonly<Record<string, readonly [nearest: string, differs: string]>> = {
+  mt5: ['t5', 'this model has not been compared with transformers yet'],
+  longt5: ['t5', 'the encoder of this model sees a window of the source'],
+  phi3: ['llama', 'this model stores queries, keys and values in one matrix'],
+  granite: ['llama', 'this model scales embeddings, residuals and logits'],
+  olmo2: ['llama', 'this model has norms after its blocks, not before'],
+  ministral: ['mistral', 'layers of this model see windows of different kinds'],
+  mixtral: ['mistral', 'this model is a mixture of experts'],
+  qwen3_next: ['qwen3', 'this model is a mixture of experts with linear attention'],
+  gemma: ['gemma3_text', 'this model has no norms after its blocks or in heads'],
+  gemma2: ['gemma3_text', 'this model caps scores and logits (attn_logit_softcapping)'],
+  gemma3: ['gemma3_text', 'this model reads images as well; the text-only files of this family say gemma3_text'],
+  gemma3n: ['gemma3_text', 'this model reads images and sound, and has embeddings in every layer'],
+  gemma3n_text: ['gemma3_text', 'this model has embeddings in every layer'],
+};
+
+/** Fields that count the experts of a mixture. */
+const EXPERTS = ['num_experts', 'num_local_experts', 'n_routed_experts'];
+/** Fields that describe inputs other than text. */
+const INPUTS: Readonly<Record<string, string>> = { vision_config: 'images', audio_config: 'sound' };
+
+/** A family for comparison in {@link unknownFamily}. */
+interface KnownFamily {
+  readonly modelType: string;
+  readonly parse: (config: unknown) => unknown;
+}
+
+/**
+ * The error for an unsupported `model_type`: it names the nearest supported family, and what differs.
+ *
+ * @param families all supported ones, those that others resemble most first.
+ */
+export function unknownFamily(config: Readonly<Record<string, unknown>>, families: readonly KnownFamily[]): GorpError {
+  const { model_type: type } = config;
+  const names = families.map(({ modelType }) => modelType).join(', ');
+  const nextStep = `Choose a model whose config.json has one of these as model_type: ${names}.`;
+  if (typeof type !== 'string') {
+    return new GorpError(
+      'model/unknown-family',
+      `config.json has no model_type, so the model family is unknown.`,
+      nextStep,
+    );
+  }
+  const [nearest, differs] = (Object.hasOwn(RELATIVES, type) && RELATIVES[type]) || compared(type, config, families);
+  return new GorpError(
+    'model/unknown-family',
+    `Models of the family ${type} are not supported. The nearest supported family is ${nearest}; ${differs}.`,
+    nextStep,
+  );
+}
+
+/**
+ * The family whose name begins like this one, or of the same kind; and what no supported family has, or the first field
+ * that the nearest one does not support.
+ */
+function compared(
+  type: string,
+  config: Readonly<Record<string, unknown>>,
+  families: readonly KnownFamily[],
+): readonly [nearest: string, differs: string] {
+  const shared = (name: string): number => {
+    let length = 0;
+    while (length < name.length && name[length] === type[length]) length++;
+    return length;
+  };
+  const isKind = ({ modelType }: KnownFamily): boolean =>
+    (config['is_encoder_decoder'] === true) === modelType.endsWith('t5');
+  const known = families.filter(isKind);
+  const nearest = known.reduce((a, b) => (shared(b.modelType) > Math.max(2, shared(a.modelType)) ? b : a));
+  const foreign = foreignParts(config);
+  if (foreign !== null) return [nearest.modelType, foreign];
+  try {
+    nearest.parse({ ...config, model_type: nearest.modelType, architectures: undefined });
+  } catch (thrown) {
+    return [
+      nearest.modelType,
+      `read as ${nearest.modelType}, it is refused: ${reportOf(thrown).message.replace(/\.$/, '')}`,
+    ];
+  }
+  return [nearest.modelType, 'the fields of this model match, but its results have not been compared'];
+}
+
+/** Experts and inputs other than text, by the fields of a config.json; null if it names none. */
+function foreignParts(config: Readonly<Record<string, unknown>>): string | null {
+  const { text_config: text } = config;
+  const fields = { ...(typeof text === 'object' ? text : null), ...config };
+  const parts = EXPERTS.some((name) => Number(fields[name] ?? 0) > 1) ? ['is a mixture of experts'] : [];
+  const inputs = Object.entries(INPUTS).flatMap(([name, what]) => (fields[name] ? [what] : []));
+  if (inputs.length > 0) parts.push(`reads ${inputs.join(' and ')} as well`);
+  return parts.length > 0 ? `this model ${parts.join(' and ')}` : null;
 }

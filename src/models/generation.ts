@@ -2,7 +2,7 @@ import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { type Span, span, SPAN_FIELDS, spanTable, startOf } from '../graph/ops/attention.ts';
-import { argMax, type Choices, choiceLosses } from '../graph/ops/choice-losses.ts';
+import { argMax, type Choices, choiceLosses } from '../graph/ops/cross-entropy.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
 import { type GenerationState, nextToken } from '../graph/ops/generation.ts';
 import { matmul } from '../graph/ops/matmul.ts';

@@ -1,7 +1,7 @@
 import type { BufferPurpose } from '../base/buffer-purpose.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Copy, Device, Values } from '../device/device.ts';
-import type { Choices } from '../graph/ops/choice-losses.ts';
+import type { Choices } from '../graph/ops/cross-entropy.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
 import { type DataType, plainTensor, storageOf, storeTensor, type Tensor } from '../graph/tensor.ts';
 

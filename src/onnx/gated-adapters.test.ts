@@ -21,7 +21,7 @@ import { TESTS_ALL } from '../testing/tier.ts';
 import { TINY_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { transformersJs } from '../testing/transformers-js.ts';
-import { mergedModelFiles } from '../weights/exports/merged-model.ts';
+import { mergedModelFiles } from '../weights/exports/merge.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { graphsApart, onnxFiles } from './onnx-files.ts';
 import { openTextModel, type TextModel } from './runtime/text-model.ts';

@@ -1,4 +1,4 @@
-import { GATE_EPSILON, GATE_SHARPNESS } from '../models/gate-form.ts';
+import { GATE_EPSILON, GATE_SHARPNESS } from '../models/targets.ts';
 import type { AdapterGates, WeightChanges } from '../weights/exports/merge.ts';
 import type { GraphBuilder, Value } from './graph-builder.ts';
 

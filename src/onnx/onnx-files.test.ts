@@ -1,15 +1,14 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { describe, expect, it } from 'vitest';
-import { crc32 } from '../weights/exports/zip.ts';
 import { readTexts } from '../run/models/open-network.ts';
 import { relativeError } from '../testing/compare.ts';
 import { collected, emptyCaches, int64, modelOnDisk, onnxSession, reals } from '../testing/onnx-runtime.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
 import { committedReference } from '../testing/reference.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
-import { mergedModelFiles } from '../weights/exports/merged-model.ts';
-import type { WeightChanges } from '../weights/exports/merge.ts';
+import { mergedModelFiles, type WeightChanges } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
+import { crc32 } from '../weights/exports/zip.ts';
 import { openTensors } from '../weights/model-files.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { ONNX_DTYPES, type OnnxDtype } from './dtypes.ts';

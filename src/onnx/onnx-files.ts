@@ -1,7 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import { checkShapes } from '../models/parameters.ts';
-import { mergedReader, type WeightChanges } from '../weights/exports/merge.ts';
-import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
+import { checkTrainedLayers, mergedReader, type WeightChanges } from '../weights/exports/merge.ts';
 import { jsonFile, type OutputFile, textReadingFiles, within } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { FILE_SUFFIX, type OnnxDtype, TRANSFORMERS_JS_DTYPE } from './dtypes.ts';

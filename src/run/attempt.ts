@@ -9,12 +9,10 @@ import { parametersWithoutEmbeddings } from '../models/parameters.ts';
 import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from './events/beginning.ts';
 import type { Rest, RunEvent } from './events/events.ts';
 import { memoryOf, type RunHost } from './events/host.ts';
-import { positionAt } from './files/data-position.ts';
-import { ordersFolder, roundFolder } from './files/layout.ts';
+import { ordersFolder, positionAt, roundFolder } from './files/layout.ts';
 import { checkRemembered } from './files/saved-round.ts';
 import type { RunState, SavedRun } from './files/saved-run.ts';
 import { type RunControl, Stopped } from './learning/control.ts';
-import type { RoundBatches } from './tasks/round-batches.ts';
 import type { TestOfTask } from './learning/round-tests.ts';
 import { RunTime } from './learning/run-time.ts';
 import { type Checkpointer, RoundSaver } from './learning/saving.ts';
@@ -30,6 +28,7 @@ import { type Round, scheduledRounds } from './settings/schedule.ts';
 import type { RunSettings } from './settings/settings.ts';
 import { reportOfTask } from './tasks/encoded-task.ts';
 import { type Lesson, lessonOf } from './tasks/lessons.ts';
+import type { RoundBatches } from './tasks/round-batches.ts';
 import { type Lessons, teach, testOnly } from './teach.ts';
 
 /** What an attempt needs of its run. */

@@ -6,7 +6,7 @@ import {
   vocabularyOf,
 } from '../gguf/tokenizer-values.ts';
 import { referencesWith, tokenizersOf } from '../testing/reference.ts';
-import { BYTE_LETTERS } from '../text/parts/byte-letters.ts';
+import { BYTE_LETTERS } from '../text/parts/fault.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { GgufTokenizer } from '../weights/gguf/tokenizer.ts';
 import { GgufMetadata, type GgufValue } from '../weights/gguf/values.ts';

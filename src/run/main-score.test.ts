@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { mainScore } from './settings/scoring.ts';
 import { makeCustomTask, type TaskSpec } from '../tasks/custom-task.ts';
-import type { Score } from '../tasks/forms.ts';
+import { mainScore, type Score } from '../tasks/forms.ts';
 import type { Table } from '../tasks/table.ts';
 
 const TABLE: Table = {

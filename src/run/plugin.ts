@@ -17,7 +17,7 @@ import {
 } from '../gorp/part/method-plan.ts';
 import { hostTensor, readHostMatrix } from '../gorp/part/state.ts';
 import { add, addInto, scale, sign, unit } from '../graph/ops/elementwise.ts';
-import { innerProduct } from '../graph/ops/inner-product.ts';
+import { innerProduct } from '../graph/ops/square-measures.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { matrix } from '../linear-algebra/matrix.ts';
 import { ADAPTER_SETTINGS, adapters } from '../methods/parts/adapters.ts';
@@ -34,7 +34,7 @@ import {
   SHARE,
 } from '../methods/parts/setting.ts';
 import { addMethod, METHOD_NAMES } from '../methods/registry.ts';
-import { addedFormatOf, addTableFormat, TABLE_ENDINGS, type TableFormat } from '../tasks/table-endings.ts';
+import { addedFormatOf, addTableFormat, TABLE_ENDINGS, type TableFormat } from '../tasks/records.ts';
 import type { Probe } from './probes/own-probe.ts';
 
 /** The version of what a plugin gives and of the tools that it gets; it counts up when one of them changes. */

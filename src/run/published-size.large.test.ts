@@ -10,7 +10,7 @@ import { embedding } from '../graph/ops/embedding.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/reference.ts';
+import { runOnCpu } from '../graph/on-device.ts';
 import { relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { frozenPacking } from './models/frozen-weights.ts';

@@ -1,5 +1,5 @@
 import type { TokenPair } from '../base/batch.ts';
-import { chunks } from '../base/chunks.ts';
+import { chunks } from '../base/statistics.ts';
 import type { Device } from '../device/device.ts';
 import type { Learner } from '../gorp/learner.ts';
 import { needsOf, spaceOf } from '../gorp/part/method-plan.ts';
@@ -10,7 +10,7 @@ import type { EncodedExample } from '../tasks/fit.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { answeredByModel, Validation } from './evaluation/free-answers.ts';
 import { type Moment, rest } from './events/events.ts';
-import { type DataPosition, positionAt } from './files/data-position.ts';
+import { type DataPosition, positionAt } from './files/layout.ts';
 import { reported } from './learning/control.ts';
 import { RoundBatches } from './tasks/round-batches.ts';
 import { type TestOfTask, testTasks } from './learning/round-tests.ts';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { textOf } from '../base/batch.ts';
-import { evenChunks } from '../base/chunks.ts';
+import { evenChunks } from '../base/statistics.ts';
 import { tokensRead } from '../models/token-list.ts';
 import { chainsOf, trainingOrder } from './batches.ts';
 import type { EncodedExample } from './fit.ts';

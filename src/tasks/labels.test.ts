@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { reportOf } from '../base/errors.ts';
-import { byteTokenizer } from '../text/byte-tokenizer.ts';
+import { byteTokenizer } from '../text/tokenizer-form.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { encodeLabels } from './labels.ts';
 

@@ -8,15 +8,18 @@ import { withConversations } from './formats/alpaca.ts';
 import type { ByteSource } from './formats/parquet-footer.ts';
 import { readParquet } from './formats/parquet.ts';
 import { parseJsonLines, parseJsonRows } from './json-rows.ts';
-import { checkCells, checkedRows, type JsonRecords, MAX_COLUMNS } from './records.ts';
 import {
   addedFormatOf,
+  checkCells,
+  checkedRows,
   endingOf,
+  type JsonRecords,
+  MAX_COLUMNS,
   TABLE_ENDINGS,
   type TableEnding,
   tableEnding,
   type TableFormat,
-} from './table-endings.ts';
+} from './records.ts';
 
 /** A file of examples as read, before its columns are named. */
 export interface TableFile {

@@ -17,7 +17,7 @@ import {
   subtract,
   transposeMultiply,
 } from '../linear-algebra/matrix.ts';
-import { basisSide, compressedShape } from '../gorp/full-rank/projection.ts';
+import { basisSide, compressedShape } from '../gorp/full-rank/fast-projection.ts';
 import { growAsReleased, type ProjType, releasedBasis, releasedShape, releasedSide } from './as-released.ts';
 import { svd } from '../linear-algebra/svd.ts';
 

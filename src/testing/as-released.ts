@@ -4,7 +4,7 @@ import type { StackShape } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { growSpace, type SpaceGrowth } from '../gorp/spaces/space.ts';
 import { columnSlice, type Matrix } from '../linear-algebra/matrix.ts';
-import { leadingSingularVectors, signFix } from '../linear-algebra/singular-vectors.ts';
+import { leadingSingularVectors, signFix } from '../linear-algebra/svd.ts';
 
 /**
  * What the paper's released code does differently from the paper, and which the reference numbers of its optimizer

@@ -1,4 +1,4 @@
-import { BYTE_LETTERS } from '../text/parts/byte-letters.ts';
+import { BYTE_LETTERS } from '../text/parts/fault.ts';
 import { VALUE_TYPES, type ValueType } from '../weights/gguf/values.ts';
 
 type Item = number | bigint | boolean | string;

@@ -4,11 +4,10 @@ import type { Device } from '../device/device.ts';
 import type { MatmulLayout } from '../device/matmul-shape.ts';
 import { pack, type Packing, PACKINGS, unpack } from '../device/packing.ts';
 import { Graph, type Numbers, type Operation } from '../graph/graph.ts';
+import { partsWithValues, runOnCpu, runOnDevice } from '../graph/on-device.ts';
 import { add } from '../graph/ops/elementwise.ts';
-import { runOnCpu } from '../graph/reference.ts';
 import { type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { relativeError } from './compare.ts';
-import { partsWithValues, runOnDevice } from '../graph/on-device.ts';
 
 /** Named input of a graph under test. */
 export interface TestInput {

@@ -20,11 +20,11 @@ import {
 } from '../gorp/part/method-plan.ts';
 import { growSpace, type SpaceGrowth } from '../gorp/spaces/space.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
+import { runOnCpu } from '../graph/on-device.ts';
 import { activation, add, sumGradients } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
 import { scaleBlocks } from '../graph/ops/scale-blocks.ts';
-import { runOnCpu } from '../graph/reference.ts';
 import { storageOf, type Tensor } from '../graph/tensor.ts';
 import {
   columnSlice,
@@ -37,10 +37,9 @@ import {
 } from '../linear-algebra/matrix.ts';
 import { orthonormaliseRows } from '../linear-algebra/orthonormal.ts';
 import { svd } from '../linear-algebra/svd.ts';
-import { GATE_EPSILON, GATE_SHARPNESS } from '../models/gate-form.ts';
 import { type Layers, ofTokens } from '../models/layers.ts';
 import type { Network, TrainingBatch } from '../models/network.ts';
-import type { TargetModules } from '../models/targets.ts';
+import { GATE_EPSILON, GATE_SHARPNESS, type TargetModules } from '../models/targets.ts';
 import { growSpaceFromCovariance, heldShare } from './input-space.ts';
 import {
   keepRows,

@@ -11,7 +11,7 @@ import { readPredictions, type Prediction } from '../run/files/predictions.ts';
 import { type RoundUse, useOfRound } from '../run/files/round-use.ts';
 import { Run } from '../run/run.ts';
 import type { PromptForm } from '../tasks/prompt.ts';
-import { mergedModelFiles } from '../weights/exports/merged-model.ts';
+import { mergedModelFiles } from '../weights/exports/merge.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { DECODERS, ENCODER_DECODERS, familiesIn } from './families.ts';
 import { committedReference } from './reference.ts';

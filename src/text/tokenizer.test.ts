@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { GorpError } from '../base/errors.ts';
-import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
+import type { TokenizerGuard } from '../base/tokenizer-config.ts';
 import { encodeLabel } from '../tasks/labels.ts';
 import { committedReference, referencesWith, tokenizersOf } from '../testing/reference.ts';
-import { BYTE_LETTERS } from './parts/byte-letters.ts';
+import { BYTE_LETTERS } from './parts/fault.ts';
 import { checkVocabulary, loadTokenizer } from './tokenizer.ts';
 
 /** A text with its ids by every tokenizer of the folder, named after its folder. */

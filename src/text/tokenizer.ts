@@ -1,18 +1,14 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { isTooDeep, MAX_NESTING } from '../base/nesting.ts';
-import { cleansSpaces, hasByteTokens } from '../base/tokenizer-config.ts';
-import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
-import { byteTokenizer } from './byte-tokenizer.ts';
-import { type AddedToken, AddedTokens } from './parts/added-tokens.ts';
-import { decoderOf } from './parts/decoder.ts';
+import { cleansSpaces, hasByteTokens, type TokenizerGuard } from '../base/tokenizer-config.ts';
+import { type AddedToken, AddedTokens, LONGEST_ENTRY } from './parts/added-tokens.ts';
+import { decoderOf, frontOf } from './parts/decoder.ts';
 import { badTokenizer, bounded, checked } from './parts/fault.ts';
 import { normalizerOf } from './parts/normalizer.ts';
-import { frontOf } from './parts/post-processor.ts';
 import { type Piece, preTokenizerOf } from './parts/pre-tokenizer.ts';
-import { LONGEST_ENTRY } from './parts/trie.ts';
 import { idSchema, type WordModel, wordModelOf } from './parts/word-model.ts';
-import type { PromptMark, Tokenizer } from './tokenizer-form.ts';
+import { byteTokenizer, type PromptMark, type Tokenizer } from './tokenizer-form.ts';
 
 // Tokenizers take some microseconds for each character, so these are read within two seconds or so. The longest
 // published models read 131,072 tokens, about as many characters as the first limit.

@@ -20,12 +20,13 @@ import {
   type InspectTexts,
   type ModelFiles,
   type ModelFolder,
+  type ModelOutline,
+  modelOutline,
   type ModelTexts,
   openConfig,
   openModelFolder,
   openTexts,
 } from './model-folder.ts';
-import { type ModelOutline, modelOutline } from './model-outline.ts';
 import { DEFAULT_REVISION, isAddress, type ModelReference } from './model-reference.ts';
 import { type PickedFile, PickedFolder } from './picked-folder.ts';
 import { filePath, folderUrl, nameInStore, RemoteFolder, type RemoteOptions } from './remote-folder.ts';

@@ -4,7 +4,7 @@ import { parseCommitUrl } from './hub.ts';
 import type { StoredModel, Verdict, VerifyProgress } from './model-messages.ts';
 import { filePath } from './remote-folder.ts';
 import type { Refetch } from './ranges.ts';
-import { parseShardIndex, type ShardIndex } from './shards.ts';
+import { parseShardIndex, type ShardIndex } from './model-folder.ts';
 import type { WeightStore } from './store.ts';
 import type { Manifest, PartialManifest } from './store-format.ts';
 

@@ -7,7 +7,7 @@ import { cardOf } from '../run/files/model-card.ts';
 import { useOfRound } from '../run/files/round-use.ts';
 import { openBaseModel, type SavedRound } from '../run/files/saved-round.ts';
 import { sharedFiles } from '../run/files/shared-model.ts';
-import { mergedModelFiles } from '../weights/exports/merged-model.ts';
+import { mergedModelFiles } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { zipped } from '../weights/exports/zip.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';

@@ -17,7 +17,7 @@ import type { RunSettings } from '../run/settings/settings.ts';
 import type { ModelModules } from '../run/settings/trained-modules.ts';
 import type { Reading } from '../tasks/reading.ts';
 import type { GgufFile, ModelProgress, StoredModel, Verdict, VerifyProgress } from '../weights/model-messages.ts';
-import type { ModelOutline } from '../weights/model-outline.ts';
+import type { ModelOutline } from '../weights/model-folder.ts';
 import type { ModelAccess } from '../weights/source.ts';
 
 // What the page and its workers say to each other, by src/base/worker-calls.ts. A run tells its events

@@ -4,7 +4,7 @@ import cpuGlue from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url';
 import cpuBinary from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError } from '../base/errors.ts';
-import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
+import type { TokenizerGuard } from '../base/tokenizer-config.ts';
 import { versionText } from '../base/version.ts';
 import { type FunctionsFor, inTurn, serve } from '../base/worker-calls.ts';
 import { chooseDevice } from '../device/choice.ts';

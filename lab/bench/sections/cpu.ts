@@ -1,6 +1,6 @@
 import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import { BlockStep, blockValues } from '../../../src/bench/block-step.ts';
-import { openEmbeddedSteps } from '../../../src/bench/embedded.ts';
+import { openEmbeddedSteps } from '../../../src/bench/model-shapes.ts';
 import { type OwnedContender, plannedProduct, type Sizes } from '../../../src/bench/product.ts';
 import { SteppingModel, type StepTimings } from '../../../src/bench/stepping-model.ts';
 import { cost, takeTurns, type Timing } from '../../../src/bench/timing.ts';

@@ -8,7 +8,7 @@ import type { EncodedTask } from '../../../src/run/tasks/encoded-task.ts';
 import { SOURCE_BUCKET } from '../../../src/tasks/batches.ts';
 import type { Tokenizer } from '../../../src/text/tokenizer.ts';
 import { type Section, tunedDevice } from '../bench.ts';
-import { EMBEDDED, embeddedTasks, openEmbedded } from '../../../src/bench/embedded.ts';
+import { EMBEDDED, embeddedTasks, openEmbedded } from '../../../src/bench/model-shapes.ts';
 import { Greedy } from '../../../src/bench/greedy.ts';
 import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import { type Contender, cost, takeTurns } from '../../../src/bench/timing.ts';

@@ -7,7 +7,7 @@ import { type Place, type Section, tunedDevice } from '../bench.ts';
 import { type OpenModel, SteppingModel } from '../../../src/bench/stepping-model.ts';
 import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import { median, type Spent } from '../../../src/bench/timing.ts';
-import { openEmbeddedSteps } from '../../../src/bench/embedded.ts';
+import { openEmbeddedSteps } from '../../../src/bench/model-shapes.ts';
 import { openT5SmallSteps } from './steps.ts';
 
 // Pairs of steps until slices reach their target length.

@@ -1,10 +1,7 @@
-import { startingMethod } from '../../../src/run/settings/starting-values.ts';
-import { networkOf } from '../../../src/run/models/open-network.ts';
-import { apiOverhead } from '../../../src/bench/submit-and-read.ts';
-import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
+import { formatBytes } from '../../../src/base/units.ts';
 import { memoryStore } from '../../../src/bench/bench.ts';
-import { type Place, type Section, tunedDevice } from '../bench.ts';
-import { openEmbeddedSteps } from '../../../src/bench/embedded.ts';
+import { openEmbeddedSteps, randomBatch, randomWeights } from '../../../src/bench/model-shapes.ts';
 import {
   type OpenModel,
   STEP_METHODS,
@@ -12,11 +9,13 @@ import {
   SteppingModel,
   type StepTimings,
 } from '../../../src/bench/stepping-model.ts';
-import { randomBatch, randomWeights } from '../../../src/bench/model-shapes.ts';
-import { t5 } from '../../../src/run/models/published-models.ts';
-import { formatBytes } from '../../../src/base/units.ts';
-import { digits, markdownTable } from '../../../src/base/markdown.ts';
+import { apiOverhead } from '../../../src/bench/submit-and-read.ts';
 import type { Timing } from '../../../src/bench/timing.ts';
+import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
+import { networkOf } from '../../../src/run/models/open-network.ts';
+import { t5 } from '../../../src/run/models/published-models.ts';
+import { startingMethod } from '../../../src/run/settings/starting-values.ts';
+import { type Place, type Section, tunedDevice } from '../bench.ts';
 
 // The default method, compared with one adapter for all tasks.
 export const EMBEDDED_METHODS: readonly StepMethod[] = [

@@ -1,4 +1,4 @@
-import type { AttentionForm, AttentionShape } from '../../../src/device/attention-shape.ts';
+import type { AttentionForm, AttentionShape } from '../../../src/device/kernel-planner.ts';
 import type { Kernel } from '../../../src/device/kernel.ts';
 import { type MatmulShape, plainProduct } from '../../../src/device/matmul-shape.ts';
 import { PACKINGS } from '../../../src/device/packing.ts';

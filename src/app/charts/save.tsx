@@ -1,8 +1,7 @@
 import { createContext, type ReactElement, useContext, useState } from 'react';
 import { flushSync } from 'react-dom';
 import { createRoot } from 'react-dom/client';
-import { type Cell, csvLine } from '../../base/csv-line.ts';
-import { shownText } from '../../base/visible.ts';
+import { type Cell, csvLine, shownText } from '../../base/visible.ts';
 import { LETTER } from '../../charts/axis.ts';
 import { download } from '../ui/download.ts';
 import styles from './charts.module.css';

@@ -1,6 +1,6 @@
 import { useId, useState } from 'react';
 import type { TaskForm } from '../../tasks/forms.ts';
-import { TABLE_ENDINGS } from '../../tasks/table-endings.ts';
+import { TABLE_ENDINGS } from '../../tasks/records.ts';
 import { datasetName, type HubDataset, USUAL_ROWS } from '../../weights/hub-dataset.ts';
 import { bytes, whole } from '../ui/format.ts';
 import { downloadText } from '../ui/download.ts';

@@ -1,6 +1,6 @@
 import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
 import { gunzipped } from '../../base/gunzip.ts';
-import { isNamedGzip, tableEnding } from '../../tasks/table-endings.ts';
+import { isNamedGzip, tableEnding } from '../../tasks/records.ts';
 import { parseModelReference, pickedReference } from '../../weights/model-reference.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { AheadFunctions } from '../../worker/protocol.ts';

@@ -15,7 +15,7 @@ import {
 } from '../../run/results/results.ts';
 import { labelOf, type RunLabel, storedLabel, withLabel } from '../../run/results/run-label.ts';
 import { MOST_NAME, MOST_NOTES } from '../../run/settings/results-bounds.ts';
-import { countsByOwnScores } from '../../run/settings/scoring.ts';
+import { countsByOwnScores } from '../../tasks/forms.ts';
 import { RunSettingsSchema } from '../../run/settings/settings.ts';
 import { matrixOf, measuresIn, type ScoreView } from './scores.ts';
 

@@ -1,11 +1,10 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { embeddedSettings } from '../../run/planning/presets.ts';
-import { browserLastVisit, firstShown } from './last-visit.ts';
-import { runKey, summaryOf } from './history.ts';
-import { silentPage } from '../testing/markup.ts';
-import { taughtModel } from '../testing/stores.ts';
-import { memoryHistory } from '../testing/stores.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
+import { silentPage } from '../testing/markup.ts';
+import { memoryHistory, taughtModel } from '../testing/stores.ts';
+import { runKey, summaryOf } from './history.ts';
+import { browserLastVisit, firstShown } from './last-visit.ts';
 
 const settings = embeddedSettings('quick', 'gorp');
 const resultsAt = (day: number) => ({

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Effort } from '../../run/planning/duration.ts';
 import { type MemoryPlan, PARTS, type Parts } from '../../run/planning/memory-plan.ts';
 import type { ModelModules } from '../../run/settings/trained-modules.ts';
-import type { ModelOutline } from '../../weights/model-outline.ts';
+import type { ModelOutline } from '../../weights/model-folder.ts';
 import type { PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import { createPageStore } from './store.ts';
 import { refusalOf } from './preferences.ts';

@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../../base/errors.ts';
 import type { Effort } from '../../run/planning/duration.ts';
 import type { MemoryPlan } from '../../run/planning/memory-plan.ts';
-import type { ModelOutline } from '../../weights/model-outline.ts';
+import type { ModelOutline } from '../../weights/model-folder.ts';
 import type { AheadFunctions, PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import type { PreferencesSlice } from './preferences.ts';
 import { createQuestion, isAlike } from './text-questions.ts';

@@ -1,7 +1,7 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
-import { tokenizerTooSlow } from '../../base/tokenizer-guard.ts';
+import { tokenizerTooSlow } from '../../base/tokenizer-config.ts';
 import { RUNTIME_BYTES } from '../../onnx/dtypes.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { ModelChoice } from '../../worker/protocol.ts';

@@ -1,6 +1,6 @@
 import { type AccuracyMatrix, measuredBy, measuresOf } from '../../run/results/measures.ts';
 import type { Measures, Results, TaskReport } from '../../run/results/results.ts';
-import { isScoredBy, isShare, mainScore, type Score, SCORES } from '../../run/settings/scoring.ts';
+import { isScoredBy, isShare, mainScore, type Score, SCORES } from '../../tasks/forms.ts';
 import { NONE, percent, points } from '../ui/format.ts';
 
 /** The matrix before a run. */

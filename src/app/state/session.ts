@@ -1,5 +1,5 @@
 import { errorOf, type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
-import { tokenizerTooSlow } from '../../base/tokenizer-guard.ts';
+import { tokenizerTooSlow } from '../../base/tokenizer-config.ts';
 import { versionText } from '../../base/version.ts';
 import type { FromWorker, Functions } from '../../base/worker-calls.ts';
 import { type RunEvent, SILENCE_MS } from '../../run/events/events.ts';

@@ -3,7 +3,7 @@ import type { ModelSummary } from '../../run/files/model-line.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { embeddedSettings, type PresetName, publishedSettings } from '../../run/planning/presets.ts';
 import { type RunSettings, watching } from '../../run/settings/settings.ts';
-import { type ModelDefaults, firstModelDefaults } from '../../run/planning/model-defaults.ts';
+import { type ModelDefaults, firstModelDefaults } from '../../run/planning/text-lengths.ts';
 import { withModel } from '../../run/settings/starting-values.ts';
 import { publishedOrder } from '../../tasks/orders.ts';
 import { isEmbeddedText } from '../../tasks/embedded-tasks.ts';

@@ -1,6 +1,5 @@
 import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
-import { type ModelDefaults, withTexts } from '../../run/planning/model-defaults.ts';
-import type { TextLengths } from '../../run/planning/text-lengths.ts';
+import { type ModelDefaults, type TextLengths, withTexts } from '../../run/planning/text-lengths.ts';
 import type { Reading } from '../../tasks/reading.ts';
 import type { AheadFunctions, LengthsAnswer, PreviewAnswer, PreviewCommand } from '../../worker/protocol.ts';
 import { isActive, type RunSlice } from './run-state.ts';

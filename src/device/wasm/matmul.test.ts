@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { matmulReference } from '../matmul-reference.ts';
-import { type MatmulLayout, type MatmulShape, plainProduct, windowOf } from '../matmul-shape.ts';
-import { pack, type Packing, unpack } from '../packing.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
 import { noise, PACKINGS } from '../../testing/graphs.ts';
 import { WASM_VARIANTS, WasmKernels } from '../../testing/wasm.ts';
-import { planProduct } from './products.ts';
+import { type MatmulLayout, matmulReference, type MatmulShape, plainProduct, windowOf } from '../matmul-shape.ts';
+import { pack, type Packing, unpack } from '../packing.ts';
+import { planProduct } from './wasm-planner.ts';
 
 const float = (values: ArrayLike<number>): Float32Array<ArrayBuffer> => Float32Array.from(values);
 

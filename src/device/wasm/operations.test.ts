@@ -13,17 +13,16 @@ import {
 } from '../../graph/ops/elementwise.ts';
 import { embedding } from '../../graph/ops/embedding.ts';
 import { appendToCaches, nextToken } from '../../graph/ops/generation.ts';
-import { innerProduct } from '../../graph/ops/inner-product.ts';
 import { rmsNorm } from '../../graph/ops/norm.ts';
 import { adam, adamInto, applyUpdate, clipFactor, squares } from '../../graph/ops/optimizer.ts';
-import { orthonormality } from '../../graph/ops/orthonormality.ts';
 import { relativeBias } from '../../graph/ops/position-bias.ts';
 import { rotary } from '../../graph/ops/rotary.ts';
+import { innerProduct, orthonormality } from '../../graph/ops/square-measures.ts';
 import { fixSigns, orthonormaliseRows, rightSingularRows } from '../../graph/ops/subspace.ts';
 import { F32 } from '../../testing/compare.ts';
 import { GraphUnderTest, integers, noise, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
-import { WASM_VARIANTS, WasmKernels } from '../../testing/wasm.ts';
 import { checkOperations, runOperations } from '../../testing/wasm-operations.ts';
+import { WASM_VARIANTS, WasmKernels } from '../../testing/wasm.ts';
 
 const word = (...values: number[]): TestInput => ({ shape: [values.length], dtype: 'u32', values });
 

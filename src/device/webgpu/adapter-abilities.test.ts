@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { abilitiesOf } from './adapter-abilities.ts';
+import { abilitiesOf } from './gpu.ts';
 
 test('what an adapter reports', () => {
   const limits = { maxStorageBuffersPerShaderStage: 8, maxBufferSize: 7 };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Answers } from './answers.ts';
+import { Answers } from './gpu.ts';
 
 /** Milliseconds between two polls of {@link LazyEngine}. */
 const LOOK = 100;

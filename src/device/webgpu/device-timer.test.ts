@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { acquirePacedGpu, TESTS_CLOCK } from '../../testing/devices.ts';
 import { wholeOf } from '../buffers.ts';
 import { plainProduct } from '../matmul-shape.ts';
-import { SOFTWARE } from './adapter-traits.ts';
+import { SOFTWARE } from './kernels/product-shader.ts';
 import { DeviceTimer } from './device-timer.ts';
 import type { Gpu } from './gpu.ts';
 import { planVariant } from './kernels/matmul-variants.ts';

@@ -1,8 +1,7 @@
 import type { OwnedBuffer } from '../buffers.ts';
-import type { Gpu } from './gpu.ts';
+import { BUFFER_USAGE, type Gpu } from './gpu.ts';
 import { type GpuProgram, submitWhole } from './program.ts';
 import { AT_ONCE, readBytes } from './readback.ts';
-import { BUFFER_USAGE } from './usage.ts';
 
 /** The clocks that time a device: its own, while it can be trusted, and the host's. */
 export interface Clocks {

@@ -1,11 +1,16 @@
-import { type AttentionForm, attentionOperations, type AttentionShape } from '../attention-shape.ts';
+import {
+  type AttentionForm,
+  attentionOperations,
+  type AttentionPlan,
+  type AttentionShape,
+  type Planner,
+  type ProductTensors,
+} from '../kernel-planner.ts';
 import type { KernelCall } from '../kernel.ts';
 import { type MatmulShape, productOperations } from '../matmul-shape.ts';
-import type { AttentionPlan, Planner, ProductTensors } from '../kernel-planner.ts';
-import { planAttention } from './kernels/attention.ts';
-import { partsOfAttention } from './kernels/attention-tiled.ts';
-import { stepsOf } from './kernels/matmul.ts';
+import { partsOfAttention, planAttention } from './kernels/attention.ts';
 import { planVariant, scratchOf } from './kernels/matmul-variants.ts';
+import { stepsOf } from './kernels/matmul.ts';
 import type { Tuning } from './tuning.ts';
 
 /** Plans with the kernels measured to be the fastest, or safe ones until they have been measured. */

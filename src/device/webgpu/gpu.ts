@@ -2,10 +2,18 @@ import { GorpError } from '../../base/errors.ts';
 import { type Allocator, BufferLedger } from '../buffers.ts';
 import type { DeviceFacts } from '../device.ts';
 import { Turns } from '../turns.ts';
-import { Answers } from './answers.ts';
 import { PipelineCache } from './pipelines.ts';
 import { Tuning } from './tuning.ts';
-import { BUFFER_USAGE } from './usage.ts';
+
+/** WebGPU's buffer usage flags (GPUBufferUsage), so that memory can be planned without WebGPU. */
+export const BUFFER_USAGE = {
+  MAP_READ: 1,
+  COPY_SRC: 4,
+  COPY_DST: 8,
+  UNIFORM: 64,
+  STORAGE: 128,
+  QUERY_RESOLVE: 512,
+} as const;
 
 /** An adapter's `info`; empty in browsers without it, such as Chrome up to 126. */
 const infoOf = (adapter: GPUAdapter): Partial<GPUAdapterInfo> => (adapter as Partial<GPUAdapter>).info ?? {};
@@ -186,5 +194,52 @@ function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu 
       buffers.destroyAll();
       device.destroy();
     },
+  };
+}
+
+// Milliseconds between two empty submits.
+const NUDGE = 8;
+
+/**
+ * Delivers the device's answers promptly. Firefox polls only every 100 ms and at every submit, so this submits empty
+ * work while somebody waits for an answer.
+ */
+export class Answers {
+  readonly #queue: Pick<GPUQueue, 'submit'>;
+  #waiting = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(queue: Pick<GPUQueue, 'submit'>) {
+    this.#queue = queue;
+  }
+
+  /** The same answer, promptly. */
+  async of<T>(answer: Promise<T>): Promise<T> {
+    this.#waiting++;
+    this.#timer ??= setInterval(() => this.#queue.submit([]), NUDGE);
+    try {
+      return await answer;
+    } finally {
+      this.#waiting--;
+      if (this.#waiting === 0) {
+        clearInterval(this.#timer);
+        this.#timer = undefined;
+      }
+    }
+  }
+}
+
+/** What an adapter can do that matters to the kernels. */
+interface AdapterAbilities {
+  readonly facts: DeviceFacts;
+  /** Storage buffers that a kernel may bind. */
+  readonly storageBuffers: number;
+}
+
+/** Reads an adapter's abilities without opening a device. */
+export function abilitiesOf(adapter: GPUAdapter): AdapterAbilities {
+  return {
+    facts: factsOf(adapter),
+    storageBuffers: adapter.limits.maxStorageBuffersPerShaderStage,
   };
 }

@@ -1,9 +1,8 @@
 import type { OwnedBuffer } from '../buffers.ts';
 import type { Program } from '../device.ts';
 import { buffersOf, type Dispatch, type Param, u32, type Workgroups } from '../kernel.ts';
-import type { Gpu } from './gpu.ts';
+import { BUFFER_USAGE, type Gpu } from './gpu.ts';
 import { type Call, encodeCalls } from './submitter.ts';
-import { BUFFER_USAGE } from './usage.ts';
 
 /** The alignment of uniform bindings that WebGPU guarantees: the space for the parameters of one kernel. */
 const UNIFORM_ALIGNMENT = 256;

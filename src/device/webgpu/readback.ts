@@ -1,7 +1,6 @@
 import type { BufferRange } from '../buffers.ts';
 import type { Turns } from '../turns.ts';
-import type { Gpu } from './gpu.ts';
-import { BUFFER_USAGE } from './usage.ts';
+import { BUFFER_USAGE, type Gpu } from './gpu.ts';
 
 /**
  * Reads part of a buffer back to the host, after all earlier work.

@@ -1,5 +1,5 @@
 import type { Workgroups } from '../kernel.ts';
-import type { Answers } from './answers.ts';
+import type { Answers } from './gpu.ts';
 import { Pace, type Paced, type Place, SLICE, type Slice } from './pace.ts';
 
 /** A kernel call that is ready to be encoded. */

@@ -8,7 +8,7 @@ import { openStrictGpu } from '../../testing/strict-gpu.ts';
 import { acquireCardGpu, acquireTestGpu } from '../../testing/devices.ts';
 import { type OwnedBuffer, wholeOf } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
-import { SOFTWARE } from './adapter-traits.ts';
+import { SOFTWARE } from './kernels/product-shader.ts';
 import { DeviceTimer } from './device-timer.ts';
 import { type MatmulShape, plainProduct } from '../matmul-shape.ts';
 import { planVariant, shapeClassOf, startVariant, variantsOf } from './kernels/matmul-variants.ts';

@@ -1,5 +1,5 @@
 import { GorpError } from '../../base/errors.ts';
-import type { AttentionForm } from '../attention-shape.ts';
+import type { AttentionForm } from '../kernel-planner.ts';
 import {
   ATTENTION_VARIANTS,
   type AttentionClass,
@@ -8,7 +8,7 @@ import {
   nameOfClass,
 } from './kernels/attention.ts';
 import type { MatmulShape } from '../matmul-shape.ts';
-import type { AdapterTraits } from './adapter-traits.ts';
+import type { AdapterTraits } from './kernels/product-shader.ts';
 import {
   MATMUL_VARIANTS,
   type MatmulVariant,

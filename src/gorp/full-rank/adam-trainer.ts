@@ -1,6 +1,6 @@
 import type { Device } from '../../device/device.ts';
 import { matrix } from '../../linear-algebra/matrix.ts';
-import { leadingSingularVectors } from '../../linear-algebra/singular-vectors.ts';
+import { leadingSingularVectors } from '../../linear-algebra/svd.ts';
 import { frozenCount, type PlainPlan } from '../part/method-plan.ts';
 import { Stack } from '../part/stack.ts';
 import type { DeviceTensor } from '../part/state.ts';

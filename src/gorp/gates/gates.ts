@@ -7,7 +7,7 @@ import { batchedMatmul, matmul } from '../../graph/ops/matmul.ts';
 import { rmsNorm } from '../../graph/ops/norm.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
-import { GATE_EPSILON, GATE_SHARPNESS } from '../../models/gate-form.ts';
+import { GATE_EPSILON, GATE_SHARPNESS } from '../../models/targets.ts';
 import type { Meters } from '../part/layer-statistics.ts';
 import { GATE_PROMPTS, type GatePlan, thresholdOf } from '../part/method-plan.ts';
 import type { EndedTask, LayerUses, PairScales, Part, Reservation, TaskOf, UpdateParts } from '../part/part.ts';

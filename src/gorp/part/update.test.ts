@@ -3,7 +3,7 @@ import type { Device } from '../../device/device.ts';
 import { compile, type Compiled } from '../../graph/compile.ts';
 import { Graph, type Numbers } from '../../graph/graph.ts';
 import { adam, adamStepSize } from '../../graph/ops/optimizer.ts';
-import { runOnCpu } from '../../graph/reference.ts';
+import { runOnCpu } from '../../graph/on-device.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import { type Matrix, matrix, subtract, transpose } from '../../linear-algebra/matrix.ts';
 import {

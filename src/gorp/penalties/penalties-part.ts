@@ -1,7 +1,7 @@
 import { GorpError } from '../../base/errors.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { addInto, sign, unit } from '../../graph/ops/elementwise.ts';
-import { innerProduct } from '../../graph/ops/inner-product.ts';
+import { innerProduct } from '../../graph/ops/square-measures.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { LoraGroup } from '../adapters/lora-group.ts';

@@ -1,13 +1,12 @@
 import type { BatchSizes } from '../../base/batch.ts';
-import { chunks } from '../../base/chunks.ts';
+import { chunks } from '../../base/statistics.ts';
 import { inputBytes } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { addInto } from '../../graph/ops/elementwise.ts';
-import { innerProduct } from '../../graph/ops/inner-product.ts';
 import { matmulEach } from '../../graph/ops/matmul.ts';
-import { trace } from '../../graph/ops/square-measures.ts';
+import { innerProduct, trace } from '../../graph/ops/square-measures.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import { packedLength, type PackedSymmetric } from '../../linear-algebra/packed-symmetric.ts';

@@ -1,11 +1,11 @@
 import type { Program } from '../../device/device.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { addInto } from '../../graph/ops/elementwise.ts';
-import { innerProduct } from '../../graph/ops/inner-product.ts';
 import { batchedMatmul } from '../../graph/ops/matmul.ts';
-import { largestEntry, trace } from '../../graph/ops/square-measures.ts';
+import { innerProduct, largestEntry, trace } from '../../graph/ops/square-measures.ts';
 import { packedLength, type PackedSymmetric, squareOf } from '../../linear-algebra/packed-symmetric.ts';
 import type { SoftInputSpacePlan } from '../part/method-plan.ts';
+import { mainDirections } from './directions.ts';
 import {
   type Between,
   type GrownInput,
@@ -15,7 +15,6 @@ import {
   type PlaceInOrder,
 } from './growth-form.ts';
 import { shareInside } from './input-measurements.ts';
-import { mainDirections } from './directions.ts';
 import { NUMBERS, type SpaceWorkbench } from './space-workbench.ts';
 
 /** Share of the energy that a task's main directions hold; a soft space has no threshold. */

@@ -2,7 +2,7 @@ import { inDigits } from '../../base/statistics.ts';
 import type { Device } from '../../device/device.ts';
 import { compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
-import { orthonormality } from '../../graph/ops/orthonormality.ts';
+import { orthonormality } from '../../graph/ops/square-measures.ts';
 import { plainTensor, storeTensor } from '../../graph/tensor.ts';
 import { type Matrix, transposeMultiply } from '../../linear-algebra/matrix.ts';
 import type { MeasuredGroup } from '../part/layer-statistics.ts';

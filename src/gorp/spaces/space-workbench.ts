@@ -4,7 +4,7 @@ import { Arena } from '../../graph/arena.ts';
 import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { plainTensor, type StoredTensor, storeTensor } from '../../graph/tensor.ts';
-import { SymmetricInverse } from '../../linear-algebra/symmetric-inverse.ts';
+import { SymmetricInverse } from '../../linear-algebra/packed-symmetric.ts';
 import { Stack } from '../part/stack.ts';
 import { notFinite } from './input-measurements.ts';
 

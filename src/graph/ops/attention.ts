@@ -1,8 +1,7 @@
 import deltaTemplate from '../../../shaders/attention-delta.wgsl?raw';
 import mergeTemplate from '../../../shaders/merge-attention.wgsl?raw';
-import type { AttentionShape } from '../../device/attention-shape.ts';
-import { flatWorkgroups, u32 } from '../../device/kernel.ts';
-import { planSumOfParts } from '../../device/reduce-splits.ts';
+import type { AttentionShape } from '../../device/kernel-planner.ts';
+import { flatWorkgroups, planSumOfParts, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { type Graph, type KernelCall, type Numbers, present } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';

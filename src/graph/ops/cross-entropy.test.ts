@@ -3,8 +3,7 @@ import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
 import { acquireTestGpu, TEST_DEVICES_AND_CARD } from '../../testing/devices.ts';
 import { GraphUnderTest, integers, noise, type TestInput, weight } from '../../testing/graphs.ts';
-import { argMax, choiceLosses } from './choice-losses.ts';
-import { crossEntropy } from './cross-entropy.ts';
+import { argMax, choiceLosses, crossEntropy } from './cross-entropy.ts';
 import { matmul } from './matmul.ts';
 
 /** Operands of a cross-entropy over V entries of a vocabulary; the third row does not count. */

@@ -1,10 +1,8 @@
 import activationTemplate from '../../../shaders/activation.wgsl?raw';
 import arithmeticTemplate from '../../../shaders/arithmetic.wgsl?raw';
 import dropoutTemplate from '../../../shaders/dropout.wgsl?raw';
-import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
-import { planSumOfParts } from '../../device/reduce-splits.ts';
+import { ELEMENTS_PER_UNIT, elementUnits, f32, flatWorkgroups, planSumOfParts, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
-import { ELEMENTS_PER_UNIT, elementUnits } from '../../device/units.ts';
 import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { hash } from './random-bits.ts';

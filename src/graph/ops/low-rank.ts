@@ -1,8 +1,13 @@
 import template from '../../../shaders/low-rank.wgsl?raw';
-import { flatWorkgroups, f32, type Param, u32 } from '../../device/kernel.ts';
 import type { Planner } from '../../device/kernel-planner.ts';
-import { matmulReference } from '../../device/matmul-reference.ts';
-import { type MatmulLayout, type MatmulShape, plainProduct, productOperations } from '../../device/matmul-shape.ts';
+import { f32, flatWorkgroups, type Param, u32 } from '../../device/kernel.ts';
+import {
+  type MatmulLayout,
+  matmulReference,
+  type MatmulShape,
+  plainProduct,
+  productOperations,
+} from '../../device/matmul-shape.ts';
 import { fillTemplate, type TemplateValue } from '../../device/template.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';

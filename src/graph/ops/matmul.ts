@@ -1,6 +1,11 @@
-import { type HalfOperands, type MatmulLayout, type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
-import { matmulReference } from '../../device/matmul-reference.ts';
 import type { Planner, ProductTensors } from '../../device/kernel-planner.ts';
+import {
+  type HalfOperands,
+  type MatmulLayout,
+  matmulReference,
+  type MatmulShape,
+  plainProduct,
+} from '../../device/matmul-shape.ts';
 import type { Graph, KernelCall, Operation } from '../graph.ts';
 import { sizeOf, storageOf, type Tensor } from '../tensor.ts';
 

@@ -7,7 +7,7 @@ import { activation, add, addBias, dropout, gatedActivation, scale, scaleRows, u
 import { distillation, divergence } from './distillation.ts';
 import { embedding } from './embedding.ts';
 import { maskRows } from './mask-rows.ts';
-import { orthonormality } from './orthonormality.ts';
+import { orthonormality } from './square-measures.ts';
 import { relativeBias } from './position-bias.ts';
 import { rotary } from './rotary.ts';
 import { scaleBlocks } from './scale-blocks.ts';

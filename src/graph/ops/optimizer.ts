@@ -1,8 +1,7 @@
 import template from '../../../shaders/optimizer.wgsl?raw';
-import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { ELEMENTS_PER_UNIT, elementUnits, f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { threadsOfRow, workgroupTree } from '../../device/tree.ts';
-import { ELEMENTS_PER_UNIT, elementUnits } from '../../device/units.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 

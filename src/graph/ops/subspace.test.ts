@@ -3,7 +3,7 @@ import type { Device } from '../../device/device.ts';
 import { TEST_DEVICES_AND_CARD } from '../../testing/devices.ts';
 import { GraphUnderTest, noise } from '../../testing/graphs.ts';
 import { batchedMatmul, matmul } from './matmul.ts';
-import { innerProduct } from './inner-product.ts';
+import { innerProduct } from './square-measures.ts';
 import { fixSigns, orthonormaliseRows, rightSingularRows } from './subspace.ts';
 
 describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {

@@ -1,11 +1,15 @@
 import {
   type FrozenDirections,
+  type MethodPlan,
   type PlainPlan,
   plainWeights,
   type ProjectedPlan,
   projectedWeights,
 } from '../../gorp/part/method-plan.ts';
+import { ADAPTER_SETTINGS, adapters } from './adapters.ts';
+import { inTurn } from './method.ts';
 import { choice, COUNT, number, POSITIVE, type ValuesOf } from './setting.ts';
+import { space, SPACE_SETTINGS } from './space.ts';
 
 /** Settings of full-rank weights trained on the full gradient. */
 export const PLAIN_SETTINGS = {
@@ -73,3 +77,14 @@ export const projected = (values: ValuesOf<typeof PROJECTED_SETTINGS>): Projecte
     gap: values.updateProjGap,
     clipNorm: values.clipNorm,
   });
+
+/** All settings of GORP: adapters, a projected gradient, and the space that both avoid. */
+export const GORP_SETTINGS = {
+  ...ADAPTER_SETTINGS,
+  ...PROJECTED_SETTINGS,
+  ...SPACE_SETTINGS,
+};
+
+/** GORP: a new pair per task and projected full-rank weights, both projected out of the space. */
+export const gorpPlan = (values: ValuesOf<typeof GORP_SETTINGS>): MethodPlan =>
+  inTurn(space(values), adapters('per-task', values), projected(values));

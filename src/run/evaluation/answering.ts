@@ -1,5 +1,5 @@
-import { chunks } from '../../base/chunks.ts';
-import type { TokenizerGuard } from '../../base/tokenizer-guard.ts';
+import { chunks } from '../../base/statistics.ts';
+import type { TokenizerGuard } from '../../base/tokenizer-config.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { Learner } from '../../gorp/learner.ts';
@@ -9,8 +9,7 @@ import { planOf } from '../../methods/registry.ts';
 import { type Layers, plainLayers } from '../../models/layers.ts';
 import type { Network } from '../../models/network.ts';
 import { Parameters, type ReadParameter } from '../../models/parameters.ts';
-import { mergedReader } from '../../weights/exports/merge.ts';
-import { checkTrainedLayers } from '../../weights/exports/merged-model.ts';
+import { checkTrainedLayers, mergedReader } from '../../weights/exports/merge.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { SavedRound } from '../files/saved-round.ts';
 import { frozenPacking } from '../models/frozen-weights.ts';

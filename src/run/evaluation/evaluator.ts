@@ -1,4 +1,4 @@
-import { evenChunks } from '../../base/chunks.ts';
+import { evenChunks } from '../../base/statistics.ts';
 import { GorpError } from '../../base/errors.ts';
 import type { Device } from '../../device/device.ts';
 import type { Learner } from '../../gorp/learner.ts';

@@ -1,5 +1,5 @@
 import type { PlannedBatch, TokenPair } from '../../base/batch.ts';
-import { chunks, evenChunks } from '../../base/chunks.ts';
+import { chunks, evenChunks } from '../../base/statistics.ts';
 import type { Device } from '../../device/device.ts';
 import type { Learner } from '../../gorp/learner.ts';
 import { type LabelTree, labelTree, sizesOfTrees } from '../../models/label-tree.ts';

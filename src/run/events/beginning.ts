@@ -4,7 +4,7 @@ import { type AccuracyMatrix, withMeasures } from '../results/measures.ts';
 import type { SavedRound } from '../files/saved-round.ts';
 import { hasOtherTexts } from '../results/identity.ts';
 import type { Results } from '../results/results.ts';
-import { SCORES } from '../settings/scoring.ts';
+import { SCORES } from '../../tasks/forms.ts';
 
 /** What is known of a run before its first measurement. */
 export type RunFacts = Pick<

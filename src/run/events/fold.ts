@@ -3,7 +3,7 @@ import type { RunEvent } from './events.ts';
 import { type AccuracyMatrix, withMeasures } from '../results/measures.ts';
 import type { Break, LayerSample, Results, TestTime } from '../results/results.ts';
 import { withLabel } from '../results/run-label.ts';
-import { SCORES } from '../settings/scoring.ts';
+import { SCORES } from '../../tasks/forms.ts';
 
 type Confusion = NonNullable<Results['confusion']>;
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;

@@ -1,5 +1,5 @@
 import type { DeviceReason } from '../../base/device-choice.ts';
-import type { TokenizerGuard } from '../../base/tokenizer-guard.ts';
+import type { TokenizerGuard } from '../../base/tokenizer-config.ts';
 import type { Device, DeviceFacts } from '../../device/device.ts';
 import type { OutputFile } from '../../weights/exports/output-file.ts';
 import type { InspectTexts, ModelFiles } from '../../weights/model-folder.ts';

@@ -8,7 +8,7 @@ import { generalTextChange, generalTextSentence, generalTextStates } from '../re
 import { isLearnedBy } from '../results/accuracy-table.ts';
 import { firstRounds, isTested, measuresOf } from '../results/measures.ts';
 import type { Results } from '../results/results.ts';
-import { mainScore, type Score } from '../settings/scoring.ts';
+import { mainScore, type Score } from '../../tasks/forms.ts';
 import type { SavedRound } from './saved-round.ts';
 import { methodTitle } from '../../methods/registry.ts';
 import { namedRounds, roundName, roundOf } from '../settings/schedule.ts';

@@ -1,11 +1,10 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { methodTitle } from '../../methods/registry.ts';
-import { SCORES, TASK_FORMS } from '../../tasks/forms.ts';
+import { mainScore, SCORES, TASK_FORMS } from '../../tasks/forms.ts';
 import { type ByteFile, readJson } from '../../weights/model-files.ts';
 import { FieldsSchema } from '../results/results.ts';
 import { roundOf } from '../settings/schedule.ts';
-import { mainScore } from '../settings/scoring.ts';
 import { RunSettingsSchema } from '../settings/settings.ts';
 import { type Lesson, LessonSchema } from '../tasks/lessons.ts';
 

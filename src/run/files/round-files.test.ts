@@ -9,11 +9,10 @@ import { type Files, openRound, runKeepingRounds } from '../../testing/saved-run
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { onDevice, tinyHost, tinySettings } from '../../testing/tiny-run.ts';
 import { mergedTensors } from '../../weights/exports/merge.ts';
-import { shardedWeights } from '../../weights/exports/sharding.ts';
+import { shardedWeights } from '../../weights/exports/output-file.ts';
 import { openTensors } from '../../weights/model-files.ts';
-import type { ModelFiles } from '../../weights/model-folder.ts';
+import { checkShards, type ModelFiles, parseShardIndex } from '../../weights/model-folder.ts';
 import { readSafetensors } from '../../weights/safetensors.ts';
-import { checkShards, parseShardIndex } from '../../weights/shards.ts';
 import type { RunEvent } from '../events/events.ts';
 import type { RunHost } from '../events/host.ts';
 import { baseOf } from '../results/identity.ts';

@@ -4,16 +4,22 @@ import { sha256Of } from '../../base/sha256.ts';
 import type { LearnerState, SavedState, SavedTensors, StatePlace } from '../../gorp/part/state.ts';
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { checkFinite, tensorData } from '../../weights/dtypes.ts';
-import { type OutputFile, textFile } from '../../weights/exports/output-file.ts';
-import { PEFT_PREFIX } from '../../weights/exports/peft.ts';
-import { PT_FORMAT } from '../../weights/exports/sharding.ts';
+import { type OutputFile, PEFT_PREFIX, PT_FORMAT, textFile } from '../../weights/exports/output-file.ts';
 import { type ByteFile, HASHED_BYTES, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
 import { writeSafetensors } from '../../weights/safetensors.ts';
 import { type Results, ResultsSchema } from '../results/results.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { type Lesson, LessonSchema } from '../tasks/lessons.ts';
-import { type DataPosition, DataPositionSchema } from './data-position.ts';
-import { ADAPTER_FILE, CHECKPOINT_FILE, ROUND_FILE, STATE_FILE, STEP_FILE, WEIGHTS_FILE } from './layout.ts';
+import {
+  ADAPTER_FILE,
+  CHECKPOINT_FILE,
+  type DataPosition,
+  DataPositionSchema,
+  ROUND_FILE,
+  STATE_FILE,
+  STEP_FILE,
+  WEIGHTS_FILE,
+} from './layout.ts';
 
 /** All that the rest of a run depends on: at a task's border what the next task needs, within a task all of it. */
 export interface RunState {

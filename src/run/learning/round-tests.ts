@@ -4,7 +4,7 @@ import type { Network } from '../../models/network.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { Evaluator } from '../evaluation/evaluator.ts';
 import { type Moment, rest } from '../events/events.ts';
-import type { DataPosition } from '../files/data-position.ts';
+import type { DataPosition } from '../files/layout.ts';
 import type { TestedTask } from '../files/metrics.ts';
 import { bitsText, countAnswers } from '../results/answers.ts';
 import type { RunSettings } from '../settings/settings.ts';

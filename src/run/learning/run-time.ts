@@ -1,5 +1,5 @@
 import type { RunEvent } from '../events/events.ts';
-import type { DataPosition } from '../files/data-position.ts';
+import type { DataPosition } from '../files/layout.ts';
 import { costsOf, type Effort, type RunCosts } from '../planning/duration.ts';
 import { TimeEstimate, type TimeLeft, type WorkKind, workLeft } from '../planning/work-left.ts';
 import { amountOf, measurementsAfter, type PlannedTask, roundsOf } from '../settings/amount.ts';

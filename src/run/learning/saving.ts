@@ -2,7 +2,7 @@ import type { TimeLeft } from '../planning/work-left.ts';
 import { GorpError, reportOf } from '../../base/errors.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { RoundOutput, RunHost } from '../events/host.ts';
-import type { DataPosition } from '../files/data-position.ts';
+import type { DataPosition } from '../files/layout.ts';
 import { type EndedRound, resultFiles, roundFiles, testFiles } from '../files/round-files.ts';
 import { bytesOf, type RunState, stateFiles, type WrittenFiles } from '../files/saved-run.ts';
 import { isTested } from '../results/measures.ts';

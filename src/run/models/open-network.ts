@@ -1,6 +1,5 @@
 import { GorpError, reportOf } from '../../base/errors.ts';
-import { statingSpaces } from '../../base/tokenizer-config.ts';
-import type { TokenizerGuard } from '../../base/tokenizer-guard.ts';
+import { statingSpaces, type TokenizerGuard } from '../../base/tokenizer-config.ts';
 import { countingDevice } from '../../device/counting-device.ts';
 import type { Device } from '../../device/device.ts';
 import { ConfigReader } from '../../models/config.ts';

@@ -1,5 +1,5 @@
 import { reportOf } from '../../base/errors.ts';
-import type { TokenizerGuard } from '../../base/tokenizer-guard.ts';
+import type { TokenizerGuard } from '../../base/tokenizer-config.ts';
 import { ChatTemplate, templateOf } from '../../text/chat-template.ts';
 import { chatTokenizer } from '../../text/chat-tokenizer.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';

@@ -1,14 +1,13 @@
 import { type Batch, type BatchSizes, type PlannedBatch, tokensOf } from '../../base/batch.ts';
 import { type CountingDevice, countingDevice, type DeviceOutline, type Work } from '../../device/counting-device.ts';
 import type { Device, Program } from '../../device/device.ts';
-import { PROGRAM_LIMIT } from '../../gorp/part/gradient-programs.ts';
 import { Learner } from '../../gorp/learner.ts';
+import { PROGRAM_LIMIT } from '../../gorp/part/gradient-programs.ts';
 import { needsOf } from '../../gorp/part/method-plan.ts';
 import { type MethodSettings, planOf } from '../../methods/registry.ts';
-import type { ModelOutline } from '../../weights/model-outline.ts';
+import type { ModelOutline } from '../../weights/model-folder.ts';
 import { Evaluations, poolRows } from '../evaluation/evaluation-programs.ts';
-import { sizesOfPrompts } from '../evaluation/free-answers.ts';
-import type { PlannedAnswers } from '../evaluation/free-answers.ts';
+import { type PlannedAnswers, sizesOfPrompts } from '../evaluation/free-answers.ts';
 import { frozenPacking } from '../models/frozen-weights.ts';
 import { chosenTargets, networkOf } from '../models/open-network.ts';
 import { compileScoring } from '../probes/general-text-probe.ts';

@@ -1,5 +1,5 @@
 import { type Batch, labelTokensOf, type PlannedBatch, tokensOf } from '../../base/batch.ts';
-import { evenChunks } from '../../base/chunks.ts';
+import { evenChunks } from '../../base/statistics.ts';
 import { GorpError } from '../../base/errors.ts';
 import { needsOf, partOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';

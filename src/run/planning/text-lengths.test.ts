@@ -1,14 +1,13 @@
 import { expect, test } from 'vitest';
 import type { Task } from '../../tasks/task.ts';
+import { committedReference } from '../../testing/reference.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { readTinyTask, tinySettings } from '../../testing/tiny-run.ts';
-import { firstModelDefaults, withTexts } from './model-defaults.ts';
-import { MOST_COUNTED, textLengths } from './count-lengths.ts';
-import { committedReference } from '../../testing/reference.ts';
 import { loadTokenizer } from '../../text/tokenizer.ts';
-import { prepareTask, type TaskHost } from '../tasks/task-data.ts';
 import type { RunSettings } from '../settings/settings.ts';
-import { enoughFor, type TextLengths } from './text-lengths.ts';
+import { prepareTask, type TaskHost } from '../tasks/task-data.ts';
+import { MOST_COUNTED, textLengths } from './count-lengths.ts';
+import { enoughFor, firstModelDefaults, type TextLengths, withTexts } from './text-lengths.ts';
 
 const reds = (count: number): string => Array.from({ length: count }, () => 'red').join(' ');
 

@@ -1,5 +1,8 @@
 import type { ErrorReport } from '../../base/errors.ts';
 import { SOURCE_BUCKET } from '../../tasks/batches.ts';
+import type { RunSettings } from '../settings/settings.ts';
+import { kindOf, startingTraining } from '../settings/starting-values.ts';
+import { publishedOrderOf } from './presets.ts';
 
 /** How many tokens the texts of a task take. */
 export interface TaskLengths {
@@ -40,4 +43,54 @@ export function enoughFor({ tasks, positions }: TextLengths): number | null {
   const answer = Math.max(...counted.map((task) => task.answer));
   const needed = Math.max(SOURCE_BUCKET, Math.ceil(longest / SOURCE_BUCKET) * SOURCE_BUCKET);
   return positions === null ? needed : Math.min(needed, positions - answer);
+}
+
+/**
+ * What a chosen model has set by itself so far. It follows the texts as long as the settings still have these values:
+ * what a person enters stays.
+ */
+export interface ModelDefaults {
+  readonly model: string;
+  readonly sourceLength: number;
+  /** Whether the form of prompts has been set, which happens once. */
+  readonly form: boolean;
+}
+
+/** What a model that is just chosen has set: the values that runs start with. */
+export const firstModelDefaults = (model: string): ModelDefaults => ({
+  model,
+  sourceLength: startingTraining(model).sourceLength,
+  form: false,
+});
+
+/**
+ * Settings with what the model brings for its texts: prompts by its chat template, if it has one, and of the length that
+ * the longest text needs, up to what runs start with. The embedded models have the lengths of their tasks already, and
+ * published orders their own.
+ */
+export function withTexts(
+  settings: RunSettings,
+  modelDefaults: ModelDefaults,
+  lengths: TextLengths,
+): { settings: RunSettings; modelDefaults: ModelDefaults } {
+  const { model, training } = settings;
+  const unchanged = { settings, modelDefaults };
+  if (modelDefaults.model !== model || kindOf(model) === 'embedded' || publishedOrderOf(settings) !== null)
+    return unchanged;
+  const start = startingTraining(model);
+  if (!modelDefaults.form && lengths.hasTemplate && training.promptForm === start.promptForm) {
+    // The texts are counted again in this form.
+    return {
+      settings: { ...settings, training: { ...training, promptForm: 'chat' } },
+      modelDefaults: { ...modelDefaults, form: true },
+    };
+  }
+  const known = { ...modelDefaults, form: true };
+  if (training.sourceLength !== modelDefaults.sourceLength) return { settings, modelDefaults: known };
+  const sourceLength = Math.min(enoughFor(lengths) ?? start.sourceLength, start.sourceLength);
+  return {
+    settings:
+      sourceLength === training.sourceLength ? settings : { ...settings, training: { ...training, sourceLength } },
+    modelDefaults: { ...known, sourceLength },
+  };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { positionAt, type DataPosition } from '../files/data-position.ts';
+import { positionAt, type DataPosition } from '../files/layout.ts';
 import { scheduledRounds } from '../settings/schedule.ts';
 import { type PlannedRun, workLeft } from './work-left.ts';
 

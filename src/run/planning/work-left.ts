@@ -1,5 +1,5 @@
 import type { Work } from '../../device/counting-device.ts';
-import type { DataPosition } from '../files/data-position.ts';
+import type { DataPosition } from '../files/layout.ts';
 import { measurementsAfter, type TestedRounds } from '../settings/amount.ts';
 import type { RunCosts } from './duration.ts';
 

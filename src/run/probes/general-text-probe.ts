@@ -3,7 +3,7 @@ import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device, Program } from '../../device/device.ts';
 import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
-import { type Choices, choiceLosses } from '../../graph/ops/choice-losses.ts';
+import { type Choices, choiceLosses } from '../../graph/ops/cross-entropy.ts';
 import { CHUNK_BYTES } from '../../graph/ops/chunked-logits.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { sizeOf, type Tensor } from '../../graph/tensor.ts';

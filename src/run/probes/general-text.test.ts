@@ -4,7 +4,7 @@ import { seededRandom } from '../../base/random.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { GENERAL_TEXT } from '../../tasks/general-text.ts';
 import type { Task } from '../../tasks/task.ts';
-import { byteTokenizer } from '../../text/byte-tokenizer.ts';
+import { byteTokenizer } from '../../text/tokenizer-form.ts';
 import { loadTokenizer, type Tokenizer } from '../../text/tokenizer.ts';
 import { memoryCheckpoints } from '../../testing/memory-checkpoints.ts';
 import { openRound, runKeepingRounds } from '../../testing/saved-run.ts';

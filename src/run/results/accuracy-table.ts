@@ -7,7 +7,7 @@ import { measuredBy } from './measures.ts';
 import { ownSeconds, type Results, type TaskReport } from './results.ts';
 import { testedTasks } from '../settings/settings.ts';
 import { idleTasks, watchedSums } from './watched.ts';
-import { countsByOwnScores, mainScore, type Score } from '../settings/scoring.ts';
+import { countsByOwnScores, mainScore, type Score } from '../../tasks/forms.ts';
 import { namedRounds } from '../settings/schedule.ts';
 
 /** Names of scores, as tables have them. */

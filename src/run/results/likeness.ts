@@ -1,5 +1,5 @@
 import type { Results } from './results.ts';
-import { mainScore } from '../settings/scoring.ts';
+import { mainScore } from '../../tasks/forms.ts';
 import type { RunSettings } from '../settings/settings.ts';
 
 /** The values of settings as text, by dotted path. */

@@ -1,5 +1,5 @@
 import type { Measures, Results, TaskReport } from './results-fields.ts';
-import { isScoredBy, type Score, SCORES } from '../settings/scoring.ts';
+import { isScoredBy, type Score, SCORES } from '../../tasks/forms.ts';
 
 /** R[t][j]: rows 0..T (0 = before training), columns tasks 1..T; null if not measured. */
 export type AccuracyMatrix = Results['accuracy']['exact'];

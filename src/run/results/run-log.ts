@@ -3,10 +3,10 @@
  * import), a wide CSV, the state of transformers' Trainer, and Avalanche's table of tests.
  */
 import { methodOf } from '../../methods/registry.ts';
-import { type Cell, csvLine } from '../../base/csv-line.ts';
+import { type Cell, csvLine } from '../../base/visible.ts';
 import { textFile, type OutputFile } from '../../weights/exports/output-file.ts';
 import { epochsOf } from '../settings/settings.ts';
-import { isScoredBy, isShare, mainScore, SCORES } from '../settings/scoring.ts';
+import { isScoredBy, isShare, mainScore, SCORES } from '../../tasks/forms.ts';
 import { namedRounds, roundOf } from '../settings/schedule.ts';
 import { generalTextStates } from './general-text-change.ts';
 import type { Results } from './results.ts';

@@ -1,6 +1,6 @@
 import { mcnemarP, pairedInterval, type Turned } from '../../base/proportions.ts';
 import { roundOf } from '../settings/schedule.ts';
-import { isScoredBy, mainScore, SCORES } from '../settings/scoring.ts';
+import { isScoredBy, mainScore, SCORES } from '../../tasks/forms.ts';
 import { turnedBetween } from './answers.ts';
 import type { Interval } from './paired-runs.ts';
 import type { Results } from './results-fields.ts';

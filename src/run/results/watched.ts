@@ -1,5 +1,5 @@
 import type { Results } from './results.ts';
-import { mainScore, type Score } from '../settings/scoring.ts';
+import { mainScore, type Score } from '../../tasks/forms.ts';
 
 type Watching = Pick<Results, 'tasks' | 'accuracy'>;
 

@@ -2,7 +2,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type LocalHub, startLocalHub } from '../../testing/local-hub.ts';
 import { chosenSplit, datasetName, hubSourceText, listDataset, parseHubSource } from '../../weights/hub-dataset.ts';
-import { readHubRows, readHubSource } from './hub-rows.ts';
+import { readHubRows, readHubSource } from './table-work.ts';
 
 /** Rows in groups of ten, so that a few can be read alone. */
 function rows(from: number, count: number, width = 1): Uint8Array<ArrayBuffer> {

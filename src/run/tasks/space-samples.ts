@@ -1,5 +1,5 @@
 import type { Batch } from '../../base/batch.ts';
-import { chunks } from '../../base/chunks.ts';
+import { chunks } from '../../base/statistics.ts';
 import { needsOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import type { Network } from '../../models/network.ts';

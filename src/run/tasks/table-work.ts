@@ -1,11 +1,50 @@
 import { GorpError } from '../../base/errors.ts';
 import { makeCustomTask } from '../../tasks/custom-task.ts';
 import { previewOf } from '../../tasks/preview.ts';
-import { checkFileSize, readTableFile, readTextFolder, type TableFile, tableOf } from '../../tasks/table.ts';
-import { listDataset } from '../../weights/hub-dataset.ts';
+import {
+  checkFileSize,
+  readParquetFiles,
+  readTableFile,
+  readTextFolder,
+  type TableFile,
+  tableOf,
+} from '../../tasks/table.ts';
+import {
+  chosenSplit,
+  type HubDataset,
+  type HubSource,
+  hubSourceText,
+  listDataset,
+  sourceHash,
+  type SplitChoice,
+  splitFiles,
+} from '../../weights/hub-dataset.ts';
+import type { HubAccess } from '../../weights/hub.ts';
 import { type MadeTask, makeOrderTasks } from '../settings/order-file.ts';
-import { readHubRows, readHubSource } from './hub-rows.ts';
 import type { CustomTask, NamedFile, OpenedFile, TablesFunctions } from './table-messages.ts';
+
+/**
+ * Reads the first rows of a split of a data set on the hub, by range.
+ *
+ * @throws GorpError `weights/…`, `tasks/choose-split`, and as `readParquetFiles`.
+ */
+export async function readHubRows(
+  dataset: HubDataset,
+  choice: SplitChoice,
+  rows: number,
+  access: HubAccess,
+): Promise<TableFile> {
+  const split = chosenSplit(dataset, choice);
+  const { id, commit } = dataset;
+  const source = { id, commit, config: split.config, split: split.split, rows };
+  const name = hubSourceText(source);
+  return readParquetFiles(splitFiles(dataset, split, access), { name, sha256: await sourceHash(source) }, rows);
+}
+
+/** The same of rows that a task names. @throws GorpError as {@link readHubRows}. */
+export async function readHubSource({ id, commit, rows, ...choice }: HubSource, access: HubAccess): Promise<TableFile> {
+  return readHubRows(await listDataset(id, access, { commit }), choice, rows, access);
+}
 
 /** The functions of the table worker: it holds the open file, so that the page need not. */
 export function createTableWork(): TablesFunctions {

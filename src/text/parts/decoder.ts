@@ -1,15 +1,14 @@
-/** The part `decoder` of tokenizer.json: how tokens become a text. */
 import * as v from 'valibot';
-import { bytesOfLetters } from './byte-letters.ts';
-import { checked } from './fault.ts';
-import { expressionOf, PatternSchema } from './pattern.ts';
+import { bytesOfLetters, checked, expressionOf, PatternSchema } from './fault.ts';
 import { MetaspaceSchema, prependScheme } from './pre-tokenizer.ts';
+import { idSchema } from './word-model.ts';
 
 /** The texts of tokens, which joined are the text of all. */
 type Decode = (tokens: readonly string[]) => readonly string[];
 
-type Part =
-  | { type: 'Sequence'; decoders: Part[] }
+/** The part `decoder` of tokenizer.json: how tokens become a text. */
+type Decoder =
+  | { type: 'Sequence'; decoders: Decoder[] }
   | { type: 'ByteLevel' | 'ByteFallback' | 'Fuse' }
   | v.InferOutput<typeof MetaspaceSchema>
   | { type: 'Strip'; content: string; start: number; stop: number }
@@ -17,8 +16,8 @@ type Part =
   | { type: 'BPEDecoder'; suffix: string };
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const PartSchema: v.GenericSchema<unknown, Part> = v.variant('type', [
-  v.object({ type: v.literal('Sequence'), decoders: v.array(v.lazy(() => PartSchema)) }),
+const DecoderSchema: v.GenericSchema<unknown, Decoder> = v.variant('type', [
+  v.object({ type: v.literal('Sequence'), decoders: v.array(v.lazy(() => DecoderSchema)) }),
   v.object({ type: v.picklist(['ByteLevel', 'ByteFallback', 'Fuse']) }),
   MetaspaceSchema,
   v.object({ type: v.literal('Strip'), content: v.string(), start: count, stop: count }),
@@ -32,14 +31,14 @@ const PartSchema: v.GenericSchema<unknown, Part> = v.variant('type', [
  */
 export function decoderOf(part: unknown): (tokens: readonly string[]) => string {
   if (part == null) return (tokens) => tokens.join(' ');
-  const decode = made(checked(PartSchema, part, 'tokenizer.json, decoder'));
+  const decode = made(checked(DecoderSchema, part, 'tokenizer.json, decoder'));
   return (tokens) => decode(tokens).join('');
 }
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const strictUtf8 = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 
-function made(part: Part): Decode {
+function made(part: Decoder): Decode {
   switch (part.type) {
     case 'Sequence': {
       const parts = part.decoders.map(made);
@@ -97,4 +96,58 @@ function withBytes(tokens: readonly string[]): string[] {
   }
   finish();
   return texts;
+}
+
+/** The part `post_processor`, of which only the tokens before a text are read: an answer follows it. */
+type PostProcessor =
+  | { type: 'Sequence'; processors: PostProcessor[] }
+  | { type: 'ByteLevel' }
+  | { type: 'BertProcessing' | 'RobertaProcessing'; cls: [string, number] }
+  | v.InferOutput<typeof TemplateSchema>;
+
+/** Of tokens around a text: published tokenizers have one or two. */
+const few = <Item extends v.GenericSchema>(item: Item) => v.pipe(v.array(item), v.maxLength(100));
+
+const TemplateSchema = v.object({
+  type: v.literal('TemplateProcessing'),
+  single: few(
+    v.union([v.object({ SpecialToken: v.object({ id: v.string() }) }), v.object({ Sequence: v.looseObject({}) })]),
+  ),
+  special_tokens: v.optional(v.record(v.string(), v.object({ ids: few(idSchema), tokens: few(v.string()) })), {}),
+});
+const PostProcessorSchema: v.GenericSchema<unknown, PostProcessor> = v.variant('type', [
+  v.object({ type: v.literal('Sequence'), processors: v.array(v.lazy(() => PostProcessorSchema)) }),
+  v.object({ type: v.literal('ByteLevel') }),
+  v.object({ type: v.picklist(['BertProcessing', 'RobertaProcessing']), cls: v.tuple([v.string(), idSchema]) }),
+  TemplateSchema,
+]);
+
+/**
+ * The tokens that are put before a text, each with its id.
+ *
+ * @param part null if there are none.
+ * @throws GorpError `text/bad-tokenizer` for a part that is not read.
+ */
+export const frontOf = (part: unknown): [token: string, id: number | undefined][] =>
+  part == null ? [] : front(checked(PostProcessorSchema, part, 'tokenizer.json, post_processor'));
+
+function front(part: PostProcessor): [string, number | undefined][] {
+  switch (part.type) {
+    case 'Sequence':
+      return part.processors.toReversed().flatMap(front);
+    case 'ByteLevel':
+      return [];
+    case 'BertProcessing':
+    case 'RobertaProcessing':
+      return [part.cls];
+    case 'TemplateProcessing': {
+      const end = part.single.findIndex((one) => 'Sequence' in one);
+      const before = part.single.slice(0, end < 0 ? undefined : end);
+      return before.flatMap((one): [string, number | undefined][] => {
+        if (!('SpecialToken' in one)) return [];
+        const { ids, tokens } = part.special_tokens[one.SpecialToken.id] ?? { ids: [], tokens: [one.SpecialToken.id] };
+        return tokens.map((token, i) => [token, ids[i]]);
+      });
+    }
+  }
 }

@@ -1,7 +1,5 @@
 import * as v from 'valibot';
-import { byteLetters } from './byte-letters.ts';
-import { badTokenizer, bounded, checked } from './fault.ts';
-import { expressionOf, PatternSchema } from './pattern.ts';
+import { badTokenizer, bounded, byteLetters, checked, expressionOf, PatternSchema } from './fault.ts';
 
 /** Bits of a unit of the double array. */
 const HAS_VALUE = 2 ** 8;

@@ -1,8 +1,7 @@
-/** The part `pre_tokenizer` of tokenizer.json: how a text is split into the words that the model reads one by one. */
 import * as v from 'valibot';
-import { byteLetters } from './byte-letters.ts';
-import { checked } from './fault.ts';
-import { expressionOf, PatternSchema } from './pattern.ts';
+import { byteLetters, checked, expressionOf, PatternSchema } from './fault.ts';
+
+/** The part `pre_tokenizer` of tokenizer.json: how a text is split into the words that the model reads one by one. */
 
 /** A piece of a text, and whether the text begins with it. */
 export interface Piece {

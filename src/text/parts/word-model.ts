@@ -3,7 +3,7 @@ import { BPE } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { badTokenizer, checked } from './fault.ts';
 import { remembering } from './pre-tokenizer.ts';
-import { LONGEST_ENTRY, type TrieNode, trieOf } from './trie.ts';
+import { LONGEST_ENTRY, type TrieNode, trieOf } from './added-tokens.ts';
 
 /** Highest token id, far above any vocabulary: larger ids would need huge tables, or wrap in 32 bits. */
 const MAX_ID = 2 ** 24 - 1;

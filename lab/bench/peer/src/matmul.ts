@@ -1,6 +1,6 @@
 import type { Param, Workgroups } from '../../../../src/device/kernel.ts';
 import { plainProduct } from '../../../../src/device/matmul-shape.ts';
-import { SOFTWARE } from '../../../../src/device/webgpu/adapter-traits.ts';
+import { SOFTWARE } from '../../../../src/device/webgpu/kernels/product-shader.ts';
 import {
   MATMUL_VARIANTS,
   planVariant,

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { csvLine } from '../../../base/csv-line.ts';
+import { csvLine } from '../../../base/visible.ts';
 import { mcnemarP } from '../../../base/proportions.ts';
 import { answersOfBoth } from '../../../run/results/answers.ts';
 import {

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { quickResults } from '../../../testing/scripted-results.ts';
 import { dashPattern } from '../../../charts/chart.ts';
 import { METHOD_NAMES } from '../../../methods/registry.ts';
-import { looksOf, methodColor } from '../../charts/series.ts';
-import { drawnIndices } from '../../charts/series.ts';
+import { quickResults } from '../../../testing/scripted-results.ts';
+import { drawnIndices, looksOf, methodColor } from '../../charts/series.ts';
 import {
   accuracyCurve,
   lineNumbers,

@@ -1,4 +1,4 @@
-import type { Cell } from '../../../base/csv-line.ts';
+import type { Cell } from '../../../base/visible.ts';
 import type { ChartLine } from '../../../charts/chart.ts';
 import { generalTextStates } from '../../../run/results/general-text-change.ts';
 import type { Results } from '../../../run/results/results.ts';

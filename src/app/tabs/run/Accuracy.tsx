@@ -4,7 +4,7 @@ import { type ChartLine, endsRoom, MARGIN } from '../../../charts/chart.ts';
 import { generalTextChange, generalTextStates } from '../../../run/results/general-text-change.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { namedRounds, roundName, roundOf } from '../../../run/settings/schedule.ts';
-import type { Score } from '../../../run/settings/scoring.ts';
+import type { Score } from '../../../tasks/forms.ts';
 import { type RunSettings, testedTasks } from '../../../run/settings/settings.ts';
 import { Figure } from '../../charts/Figure.tsx';
 import { HeatFigure, SaveTools, withDrawing } from '../../charts/save.tsx';

@@ -3,7 +3,7 @@ import { visibleText } from '../../../base/visible.ts';
 import type { MethodName } from '../../../methods/registry.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { roundName, roundOf } from '../../../run/settings/schedule.ts';
-import { countsByOwnScores } from '../../../run/settings/scoring.ts';
+import { countsByOwnScores } from '../../../tasks/forms.ts';
 import { labelRows, LabelTable, roundsWithAnswers } from '../../charts/LabelTable.tsx';
 import { HeatTool, ScoreTool } from '../../shared/score-tools.tsx';
 import { usePageState } from '../../state/page-context.tsx';

@@ -7,7 +7,7 @@ import { generalTextChange, generalTextSentence } from '../../../run/results/gen
 import type { Results } from '../../../run/results/results.ts';
 import { idleTasks, watchedSums } from '../../../run/results/watched.ts';
 import { roundName, roundOf } from '../../../run/settings/schedule.ts';
-import { isShare, mainScore } from '../../../run/settings/scoring.ts';
+import { isShare, mainScore } from '../../../tasks/forms.ts';
 import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { sameWith } from '../../state/queue.ts';

@@ -3,7 +3,7 @@
 //   layouts  nt: A [M, K], B [N, K];  nn: A [M, K], B [K, N];  tn: A [K, M], B [K, N]
 //
 // Operands may be parts of larger matrices; batches have strides, 0 for a shared operand; B may be packed.
-// `planProduct` (`src/device/wasm/products.ts`) makes the words of a call and chooses the operand that gives the rows
+// `planProduct` (`src/device/wasm/wasm-planner.ts`) makes the words of a call and chooses the operand that gives the rows
 // of the computation. That operand is read in place; the other, better the smaller one, is copied into panels. If that
 // is A, C is written transposed.
 //

@@ -1,8 +1,75 @@
-import type { AdapterTraits } from '../adapter-traits.ts';
-import { chooseTile, type MatmulPlan, planMatmul } from './matmul.ts';
-import { canUnpackVec4, canUseVectors, type MatmulShape, areInputsVec4Aligned } from '../../matmul-shape.ts';
-import { hasFewRows, planFewRows } from './matmul-few-rows.ts';
-import { planTiledMatmul } from './matmul-tiled.ts';
+import fewRowsTemplate from '../../../../shaders/matmul-few-rows.wgsl?raw';
+import tiledTemplate from '../../../../shaders/matmul-tiled.wgsl?raw';
+import {
+  areInputsVec4Aligned,
+  canUnpackVec4,
+  canUseVectors,
+  type HalfOperands,
+  type MatmulShape,
+} from '../../matmul-shape.ts';
+import { fillTemplate } from '../../template.ts';
+import { chooseTile, type MatmulPlan, planMatmul, splitProduct, splitsOf } from './matmul.ts';
+import { type AdapterTraits, productShader } from './product-shader.ts';
+
+/** Maximum rows of a product, which one workgroup computes, so that each weight is read once. */
+const MOST_ROWS = 16;
+// With this K, half of the threads have work; parts of K are at least twice as long.
+const LEAST_K = 256;
+
+/** Whether a product has few rows and this kernel suits it. On a CPU its barriers cost more than it saves. */
+export const hasFewRows = (shape: MatmulShape, { isSoftware }: AdapterTraits): boolean =>
+  !isSoftware && shape.layout === 'nt' && shape.M <= MOST_ROWS && shape.K >= LEAST_K && canUseVectors(shape);
+
+/** The kernel of a product of few rows. Bindings: A, B, C (partial sums when split), then D. */
+export function planFewRows(shape: MatmulShape, traits: AdapterTraits): MatmulPlan {
+  const { M, N, batch, packedB } = shape;
+  // A thread has registers for 64 sums. Each block of columns reads all rows again, which are few.
+  const tm = M <= 4 ? 4 : M <= 8 ? 8 : 16;
+  const tn = M <= 8 ? 8 : 4;
+  const values = (tm * tn) / 4;
+  const share = 128 / values;
+  const groups = [Math.ceil(N / tn), Math.ceil(M / tm)] as const;
+  const splits = splitsOf(shape, traits, batch * groups[0] * groups[1], 2 * LEAST_K);
+  const sizes = { TM: tm, TN: tn, TN4: tn / 4, V: values, V4: values / 4, SHARE: share, REST: 32 / share - 1 };
+  const kernel = {
+    name: `matmul/nt-few-${tm}x${tn}${packedB ? `-${packedB.packing}` : ''}`,
+    wgsl: (sums: MatmulShape) => productShader(sums, { vec: true }) + fillTemplate(fewRowsTemplate, sizes),
+  };
+  return splitProduct(shape, kernel, groups, splits);
+}
+
+/** Rows and columns of C per workgroup. */
+const SIDE = 64;
+
+/**
+ * The kernels of a product whose operands pass through workgroup memory. Bindings: A, B, C (partial sums if K is split),
+ * then D.
+ *
+ * @param rows of C per thread.
+ * @param halves operands that workgroup memory holds as 16-bit floats, which needs the feature `shader-f16`.
+ */
+export function planTiledMatmul(
+  shape: MatmulShape,
+  rows: 4 | 8,
+  traits: AdapterTraits,
+  halves?: HalfOperands,
+): MatmulPlan {
+  const { layout, M, N, packedB } = shape;
+  const vec = areInputsVec4Aligned(shape);
+  const { splits } = chooseTile(shape, traits);
+  const form = `${vec ? '' : '-scalar'}${packedB ? `-${packedB.packing}` : ''}`;
+  const kernel = {
+    name: `matmul/${layout}-${SIDE}x${SIDE}-tiled-${rows}x8${form}${halves ? `-half-${halves}` : ''}`,
+    wgsl: (sums: MatmulShape) =>
+      productShader(sums, { vec, halves: halves !== undefined }) +
+      fillTemplate(tiledTemplate, {
+        ...(halves === 'both' ? { TYPE_A: 'vec4h', KEEP_A: 'rounded' } : { TYPE_A: 'vec4f', KEEP_A: 'vec4f' }),
+        ...(halves ? { TYPE_B: 'vec4h', KEEP_B: 'rounded' } : { TYPE_B: 'vec4f', KEEP_B: 'vec4f' }),
+        ...{ NT_LAYOUT: layout === 'nt', TN_LAYOUT: layout === 'tn', TM: rows, TM4: rows / 4, WY: SIDE / rows },
+      }),
+  };
+  return splitProduct(shape, kernel, [Math.ceil(N / SIDE), Math.ceil(M / SIDE)], splits);
+}
 
 /**
  * Kernels that compute the same product; those that compile sooner come first.

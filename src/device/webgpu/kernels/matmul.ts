@@ -1,11 +1,9 @@
 import template from '../../../../shaders/matmul.wgsl?raw';
-import type { KernelCall, KernelPlan } from '../../kernel.ts';
 import type { ProductTensors } from '../../kernel-planner.ts';
-import { fillTemplate } from '../../template.ts';
-import type { AdapterTraits } from '../adapter-traits.ts';
+import { type KernelCall, type KernelPlan, planReduction } from '../../kernel.ts';
 import { canUseVectors, type MatmulShape, windowOf } from '../../matmul-shape.ts';
-import { productParams, productShader } from './product-shader.ts';
-import { planReduction } from '../../reduce-splits.ts';
+import { fillTemplate } from '../../template.ts';
+import { type AdapterTraits, productParams, productShader } from './product-shader.ts';
 
 /** How a product is divided among threads and workgroups. */
 interface MatmulTile {

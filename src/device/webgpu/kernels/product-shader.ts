@@ -1,8 +1,16 @@
 import template from '../../../../shaders/product.wgsl?raw';
 import { f32, type Param, u32 } from '../../kernel.ts';
+import { type MatmulShape, windowOf } from '../../matmul-shape.ts';
 import { packedReader, valueWords } from '../../packing.ts';
 import { fillTemplate } from '../../template.ts';
-import { type MatmulShape, windowOf } from '../../matmul-shape.ts';
+
+/** What of an adapter decides which kernels suit its products. */
+export interface AdapterTraits {
+  /** Whether it computes on the CPU: a few workgroups then occupy every core, and barriers are expensive. */
+  readonly isSoftware: boolean;
+}
+
+export const SOFTWARE: AdapterTraits = { isSoftware: true };
 
 /** How a kernel reads operands, and what it does to them. */
 interface ProductForm {
