@@ -132,7 +132,7 @@ export function WhatHappened() {
       )}
       <KeptQuestions results={results} />
       {limit !== null && <p className={`about ${styles.limit}`}>{limit}</p>}
-      {settings.order.length > 1 && sharedAs === null && <Comparison results={results} />}
+      {settings.order.length > 1 && sharedAs === null && !isActive(run.status) && <Comparison results={results} />}
     </Section>
   );
 }
@@ -156,7 +156,7 @@ function Sentence({ sentence: { task, text, tone } }: { sentence: TaskSentence }
   );
 }
 
-/** A run beside the same one with another method. If there is none yet, offers to train that next, on the spot. */
+/** An ended run beside the same one with another method. If there is none yet, offers to train that, on the spot. */
 function Comparison({ results }: { results: Results }) {
   const { queue, changeView } = usePage();
   const { settings } = results;
@@ -165,19 +165,18 @@ function Comparison({ results }: { results: Results }) {
   const others = usePageState((state) => state.queue.runs.some(({ status }) => status === 'waiting'));
   const [problem, setProblem] = useState<ErrorReport | null>(null);
   const other = counterMethod(settings.method.name);
-  const ended = usePageState(({ run: { status } }) => !isActive(status));
   const history = usePageState((state) => state.history);
   const counterpart = useMemo(() => counterpartOf(settings, other, history), [settings, other, history]);
   const add = (): void => {
     try {
       queue.add([sameWith(settings, other)], run);
-      if (!others) queue.start(); // a paused queue stays paused
-      if (others || !ended) changeView({ tab: 'queue' });
+      if (others) changeView({ tab: 'queue' });
+      else queue.start(); // a paused queue stays paused
     } catch (error) {
       setProblem(reportOf(error));
     }
   };
-  if (counterpart !== null && ended) return <Beside results={results} other={counterpart} />;
+  if (counterpart !== null) return <Beside results={results} other={counterpart} />;
   return (
     <div className="row spaced">
       <button
