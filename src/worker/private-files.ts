@@ -105,6 +105,16 @@ export const fileIn = (folder: FileSystemDirectoryHandle, name: string): Promise
     throw failed(thrown);
   });
 
+/** Whether a folder has a file of this name. */
+export const hasFile = (folder: FileSystemDirectoryHandle, name: string): Promise<boolean> =>
+  folder.getFileHandle(name).then(
+    () => true,
+    (thrown: unknown) => {
+      if (isMissing(thrown)) return false;
+      throw failed(thrown);
+    },
+  );
+
 /** Writes files into a folder. @throws as {@link writeHandle}. */
 export async function writeInto(folder: FileSystemDirectoryHandle, files: readonly OutputFile[]): Promise<void> {
   for (const { path, content } of files) {

@@ -130,6 +130,21 @@ describe('a full browser', () => {
     );
   });
 
+  test('loses no model while it is saved again', async () => {
+    const [first, second] = (await outputs).rounds;
+    await atEveryChange(
+      () => saveRounds([first, second]),
+      (saver) => saver.save(second),
+      async (thrown, where) => {
+        if (thrown !== null) expect(thrown, where).toMatchObject(QUOTA);
+        expect((await usedModel(null)).used, where).not.toBeNull();
+        expect((await openTaught(await shown())).round, where).toBe(2);
+      },
+    );
+    await (await saveRounds([first, second])).save(second);
+    expect((await taughtModels()).map(({ name }) => name).sort()).toEqual([first.roundFolder, second.roundFolder]);
+  });
+
   test('loses no earlier checkpoint while one is saved', async () => {
     const { checkpoint } = await outputs;
     let saver: CheckpointSaver;

@@ -11,6 +11,7 @@ import {
   failed,
   filesBelow,
   folderIn,
+  hasFile,
   isMissing,
   makeFolder,
   piecesOf,
@@ -250,17 +251,31 @@ export class ModelSaver {
     const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')]);
     if (!this.#hasAnswers) await writeInto(order, await answersUntil(this.#from));
     this.#hasAnswers = true;
-    // The file written last makes it a model; until then, remains of an earlier attempt do not count as one.
-    const own = await folderIn(order, roundFolder);
-    await removeFrom(own, ROUND_FILE);
-    try {
-      await writeInto(order, within(roundFolder, [...results, ...trained]));
-    } catch (thrown) {
-      await removeFrom(order, roundFolder).catch(() => undefined); // part of a model only takes room
-      throw thrown;
+    const files = within(roundFolder, [...results, ...trained]);
+    // A run that resumed may save a task again: the model stays whole until the new one is, beside it.
+    const isSaved = await hasFile(await folderIn(order, roundFolder), ROUND_FILE);
+    if (isSaved) {
+      await writeModel(await folderIn(order, AGAIN), roundFolder, files);
+      await show(`${folder}/${orderFolder}/${AGAIN}/${roundFolder}`);
     }
+    await writeModel(order, roundFolder, files);
     await show(`${folder}/${orderFolder}/${roundFolder}`);
+    await removeFrom(order, AGAIN);
     if (!this.#everyTask) await unlessTaught(folder, () => removeTrained(order, soFar.id, roundFolder));
+  }
+}
+
+/** Within the folder of an order: a model that is saved again, until it has replaced the one before. */
+const AGAIN = 'again';
+
+/** Writes the folder of a model, whose last file makes it one: until then, remains of an earlier attempt do not count. */
+async function writeModel(order: FileSystemDirectoryHandle, name: string, files: readonly OutputFile[]): Promise<void> {
+  await removeFrom(await folderIn(order, name), ROUND_FILE);
+  try {
+    await writeInto(order, files);
+  } catch (thrown) {
+    await removeFrom(order, name).catch(() => undefined); // part of a model only takes room
+    throw thrown;
   }
 }
 
