@@ -60,7 +60,9 @@ export const kills: Storm = {
         const results = await resultsOf(out).catch(() => null);
         if (results === null) problems.push(`run ${runs} left no results`);
         else problems.push(...differences(expected, results).map((one) => `run ${runs}: ${one}`));
-        const left = (await readdir(out, { recursive: true })).filter((name) => /\.partial|checkpoints/.test(name));
+        const left = (await readdir(out, { recursive: true })).filter((name) =>
+          /\.partial|\.replaced|checkpoints/.test(name),
+        );
         if (left.length > 0) problems.push(`run ${runs} left ${left.join(', ')}`);
         await rm(out, { recursive: true });
       }

@@ -49,7 +49,7 @@ export const processes: Storm = {
         const results = v.parse(ResultsSchema, JSON.parse(await readFile(join(out, 'results.json'), 'utf8')));
         if (results.status !== 'finished') say(`the run is ${results.status}`);
         const left = (await readdir(out, { recursive: true })).filter((name) =>
-          /\.partial|\.lock|checkpoints/.test(name),
+          /\.partial|\.replaced|\.lock|checkpoints/.test(name),
         );
         if (left.length > 0) say(`${left.join(', ')} left`);
         note(`${i}: ${[...fetched, ...trained, last].map(({ exit }) => exit ?? 'killed').join(' ')}`);

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** The name of a file until it is complete: unique across processes and machines. */
 const draftOf = (path: string): string => `${path}.${randomUUID()}.partial`;
-const DRAFT = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.partial$/;
+/** The name of a folder until another has replaced it. */
+const replacedOf = (path: string): string => `${path}.${randomUUID()}.replaced`;
+const ASIDE = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(partial|replaced)$/;
 
 /**
  * Writes a file aside, flushes it to disk and renames it: a crash leaves the old file, the new one or none, never a
@@ -38,7 +41,7 @@ export async function writeDurably(path: string, content: AsyncIterable<Uint8Arr
 export async function writeFolderDurably(path: string, fill: (draft: string) => Promise<void>): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const draft = draftOf(path);
-  const old = draftOf(path);
+  const old = replacedOf(path);
   try {
     await mkdir(draft);
     await fill(draft);
@@ -61,12 +64,21 @@ export async function writeFolderDurably(path: string, fill: (draft: string) => 
   }
 }
 
-/** Removes the drafts that killed processes left in a folder and below. No process may be writing there. */
+/**
+ * Removes the drafts that killed processes left in a folder and below, and puts back a folder whose replacement did not
+ * come. No process may be writing there.
+ */
 export async function removeDrafts(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
     const path = join(folder, entry.name);
-    if (DRAFT.test(entry.name)) await rm(path, { recursive: true, force: true });
-    else if (entry.isDirectory()) await removeDrafts(path);
+    const [suffix, kind] = ASIDE.exec(entry.name) ?? [];
+    if (suffix === undefined) {
+      if (entry.isDirectory()) await removeDrafts(path);
+      continue;
+    }
+    const target = path.slice(0, -suffix.length);
+    if (kind === 'replaced' && !existsSync(target)) await rename(path, target);
+    else await rm(path, { recursive: true, force: true });
   }
 }
 

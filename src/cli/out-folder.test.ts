@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { textFile } from '../weights/exports/output-file.ts';
 import { writeDurably, writeFolderDurably } from './durable-write.ts';
-import { claimOut } from './out-folder.ts';
+import { claimOut, lockOut } from './out-folder.ts';
 import { writeRound } from './round-folder.ts';
 
 let folder: string;
@@ -66,6 +66,7 @@ describe('the folder of a run', () => {
 
   test('is cleared of what a killed process left unfinished, and of nothing else', async () => {
     await leaveRounds('1-gloss');
+    await mkdir(join(rounds(), `1-gloss.${crypto.randomUUID()}.replaced`));
     const killed = `2-field.${crypto.randomUUID()}.partial`;
     await mkdir(join(rounds(), killed));
     await writeFile(join(out, `results.json.${crypto.randomUUID()}.partial`), '');
@@ -78,6 +79,16 @@ describe('the folder of a run', () => {
       ['1-gloss'],
       ['logs_and_outputs', 'mine.partial', 'results.json'],
     ]);
+  });
+
+  test('gets back a round that a killed process had put aside to replace it', async () => {
+    await leaveRounds('1-gloss');
+    const before = await readdir(join(rounds(), '1-gloss'));
+    await rename(join(rounds(), '1-gloss'), join(rounds(), `1-gloss.${crypto.randomUUID()}.replaced`));
+    await (
+      await lockOut(out)
+    )();
+    expect([await readdir(rounds()), await readdir(join(rounds(), '1-gloss'))]).toEqual([['1-gloss'], before]);
   });
 
   test('is free where a killed process has left folders and nothing in them', async () => {
