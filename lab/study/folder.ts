@@ -70,7 +70,7 @@ const UNFINISHED = 'unfinished';
  */
 export class StudyFolder {
   readonly #out: string;
-  readonly #curves: boolean;
+  readonly #curves: boolean | undefined;
   readonly #parts: ReadonlyMap<string, PartRuns>;
 
   private constructor(out: string, { curves, parts }: StudyPlan) {
@@ -180,9 +180,10 @@ export class StudyFolder {
     return lock && (() => lock.release());
   }
 
-  /** Saves a run. Without curves, hundreds of runs take a few megabytes and fit in a repository. */
+  /** Saves a run, with all of it or only with what tables and plots need. */
   async save(run: PlannedRun, results: Results): Promise<void> {
-    await this.#part(run).add({ run: run.name, results: this.#curves ? results : withoutCurves(results) });
+    const saved = this.#curves === true ? results : lightened(results, this.#curves === false ? 0 : MOST_STEPS);
+    await this.#part(run).add({ run: run.name, results: saved });
   }
 
   /** Records that a run failed because of its settings, so that it is not repeated. */
@@ -227,7 +228,9 @@ export class StudyFolder {
 function continued(there: StudyPlan, plan: StudyPlan, out: string, joins: boolean): StudyPlan {
   checkSources(there.sources, plan.sources, out);
   const sources = there.sources ?? plan.sources;
-  if (isDeepStrictEqual({ ...there, sources }, { ...plan, sources })) return there;
+  // What a plan does not say of curves stays as the folder has it.
+  const curves = plan.curves === undefined && there.curves !== undefined ? { curves: there.curves } : {};
+  if (isDeepStrictEqual({ ...there, sources }, { ...plan, ...curves, sources })) return there;
   if (joins && there.claim === undefined && plan.claim === undefined) return joined(there, plan, out);
   throw new GorpError(
     'run/other-study',
@@ -236,10 +239,15 @@ function continued(there: StudyPlan, plan: StudyPlan, out: string, joins: boolea
   );
 }
 
-/** The inputs of tables and plots: the matrix and what the run took. */
-const withoutCurves = (results: Results): Results => ({
+/** Curves of so many steps take about 15 KB in a packed part: those of hundreds of runs fit in a repository. */
+const MOST_STEPS = 500;
+
+/** The inputs of tables and plots, the matrix and what the run took, with the curves of a run of few steps. */
+const lightened = (results: Results, mostSteps: number): Results => ({
   ...results,
-  curves: { round: [], step: [], loss: [], gradientNorm: [], seconds: [] },
+  ...(results.curves.step.length > mostSteps && {
+    curves: { round: [], step: [], loss: [], gradientNorm: [], seconds: [] },
+  }),
   spaces: [],
   health: [],
 });

@@ -4,21 +4,10 @@ import { type AccuracyMatrix, measuresOf } from '../../src/run/results/measures.
 import type { Measures, Results } from '../../src/run/results/results.ts';
 import { countsByOwnScores, mainScore, type Score } from '../../src/tasks/forms.ts';
 import { watchedSums } from '../../src/run/results/watched.ts';
+import { GENERAL_TEXT_COLUMN, type MeasureName } from '../../src/run/results/study-report.ts';
 import { mean } from '../../src/base/statistics.ts';
 
 /** The measures of a run, in percent; null if its matrix lacks an entry. */
-export const MEASURES = {
-  ap: 'AP exact',
-  apRanked: 'AP ranked',
-  anytime: 'anytime AP',
-  bwt: 'BWT',
-  forgetting: 'forgetting',
-  fwt: 'FWT',
-  justLearned: 'just learned',
-  intransigence: 'intransigence',
-  worst: 'worst task',
-} as const;
-export type MeasureName = keyof typeof MEASURES;
 export type Measured = Readonly<Record<MeasureName, number | null>>;
 
 /** R of exact match, or of each task's own score. A loss counts as the probability of a token, exp(−loss). */
@@ -69,9 +58,6 @@ export interface FreeMeasure {
   readonly value: number | null;
   readonly isLoss: boolean;
 }
-
-/** The first column of general text. */
-export const GENERAL_TEXT_COLUMN = 'general text before, nats a token';
 
 /** What became of general text, if it was measured. */
 function textMeasures(results: Results): FreeMeasure[] {

@@ -92,8 +92,8 @@ const StudyPlanSchema = v.strictObject({
   training: v.optional(training, {}),
   /** Average performance of `entry` against each of `rivals` in `part`; all else is exploratory. Values are labels. */
   claim: v.exactOptional(v.strictObject({ statement: v.string(), part: name, entry: name, rivals: several(name) })),
-  /** Whether runs are saved with their curves, spaces and samples of layers. */
-  curves: v.optional(v.boolean(), false),
+  /** Whether runs are saved with their curves, spaces and samples of layers; by default with their curves if these are small. */
+  curves: v.exactOptional(v.boolean()),
   /** What the study began with: it continues with nothing else. The folder of a study has them from its start. */
   sources: v.exactOptional(SourcesSchema),
   parts: several(PartSchema),

@@ -64,6 +64,31 @@ test('reports on the existing runs, and says how many are missing', async () => 
   expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('4 of 4 runs have been made.');
 });
 
+test('saves curves if they are small, all or nothing if the plan says so, and continues a folder as it began', async () => {
+  const plan = read();
+  const [run] = plannedRuns(plan, plan.parts[0], () => null);
+  const last = scriptedRun(run.settings()).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  const { curves } = last.results;
+  const long = Array.from({ length: 501 }, (_, i) => i + 1);
+  const longer = { round: long.map(() => 1), step: long, loss: long, gradientNorm: long, seconds: long };
+  const savedBy = async (one: StudyPlan, results = last.results): Promise<[steps: number, samples: number]> => {
+    await rm(out, { recursive: true });
+    const folder = await open(one);
+    await folder.save(run, results);
+    const outcome = await folder.outcomeOf(run);
+    if (outcome === null || 'error' in outcome) throw new Error('the run is not there');
+    return [outcome.results.curves.step.length, outcome.results.health.length];
+  };
+  expect(last.results.health.length).toBeGreaterThan(0);
+  expect(await savedBy(plan)).toEqual([curves.step.length, 0]);
+  expect(await savedBy(plan, { ...last.results, curves: longer })).toEqual([0, 0]);
+  expect(await savedBy(read({ curves: true }))).toEqual([curves.step.length, last.results.health.length]);
+  await expect(open(read({ curves: false })), 'the folder has them').rejects.toMatchObject({ code: 'run/other-study' });
+  await expect(open(plan), 'the plan leaves it open').resolves.toBeDefined();
+  expect(await savedBy(read({ curves: false }))).toEqual([0, 0]);
+});
+
 test('refuses a second plan in a folder by name, and a run with other settings', async () => {
   const plan = read();
   const files = await open(plan);

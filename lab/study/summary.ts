@@ -4,23 +4,24 @@ import { needsBriefly } from '../../src/methods/parts/method.ts';
 import { methodPreset, planOf, withValues } from '../../src/methods/registry.ts';
 import { answersOfBoth } from '../../src/run/results/answers.ts';
 import { countsByOwnScores } from '../../src/tasks/forms.ts';
-import { bestOf, type Choice, type MadeRun } from './made-runs.ts';
+import { bestOf, type MadeRun } from './made-runs.ts';
+import { type FreeMeasure, freeMeasures, justLearnedOf, type Measured, measuredOf } from './measures.ts';
 import {
-  type FreeMeasure,
-  freeMeasures,
-  justLearnedOf,
-  type Measured,
-  measuredOf,
+  type Contrast,
   type MeasureName,
   MEASURES,
-} from './measures.ts';
+  pOf,
+  type ReportedClaim,
+  type ReportedMethod,
+  type ReportedPart,
+  type StudyReport,
+} from '../../src/run/results/study-report.ts';
 import { labelOf, ordersOf, type StudyEntry, type StudyPart, type StudyPlan, type Values } from './plan.ts';
 import {
   comparePaired,
   type Difference,
   holm,
   type Interval,
-  type PairedComparison,
   slope,
   studentInterval,
 } from '../../src/run/results/paired-runs.ts';
@@ -43,88 +44,21 @@ export interface RunFacts extends Measured {
   readonly free?: readonly FreeMeasure[];
 }
 
-/** The runs of one method, with one combination of its grid. */
-export interface MethodSummary {
-  readonly label: string;
-  readonly method: StudyEntry['method'];
-  readonly tried: Values;
-  readonly needs: string;
-  readonly planned: number;
-  readonly made: number;
-  /** Failed runs, with their errors. They count as runs but have no measures. */
-  readonly failed: readonly string[];
+/** A method of a part, with its runs for the plots. */
+export interface MethodSummary extends ReportedMethod {
   readonly measures: Readonly<Record<MeasureName, Interval | null>>;
-  readonly seconds: number | null;
-  readonly stateBytes: number | null;
-  readonly trained: number | null;
-  /** Gap to `per-task` at each position, and its slope, with intervals over seeds. */
-  readonly gaps: readonly Interval[] | null;
-  readonly gapSlope: Interval | null;
-  /** Only if some tasks have free answers or are watched, or general text is measured: their measures, in the order of the columns. */
-  readonly free?: readonly { readonly name: string; readonly isLoss: boolean; readonly interval: Interval | null }[];
   readonly runs: readonly RunFacts[];
 }
 
-/** Whether `mtl` is well enough trained to be an upper bound; percent. */
-export interface Bound {
-  /** Its AP. */
-  readonly mtl: number;
-  /** Accuracy of `per-task` just learned. */
-  readonly perTask: number;
-  /** Whether `mtl` is less than a point below `per-task`. */
-  readonly trained: boolean;
-}
-
-/** AP of one entry minus AP of another. */
-export interface Contrast {
-  readonly entry: string;
-  readonly rival: string;
-  readonly ap: PairedComparison;
-  /** Of a single pair of runs, McNemar's test of the answers to the same tests at the end of both. */
-  readonly answersP?: number;
-  /** Its p, corrected by Holm over the tests it stands among; missing where it is exploration beside a claim. */
-  readonly holmP?: number | null;
-}
-
-export interface PartSummary {
-  readonly name: string;
-  readonly about: string;
-  /** Only if some learned tasks do not count by exact match: AP and all measures are then of each task's own score. */
-  readonly ownScores?: true;
+export interface PartSummary extends ReportedPart {
   readonly methods: readonly MethodSummary[];
-  /** The choices of every complete grid. */
-  readonly choices: readonly ({ readonly label: string } & Choice)[];
-  /** Null if either is missing. */
-  readonly bound: Bound | null;
-  /**
-   * The entry of the claim against every other method of this part: exploratory except for the claim. Without a claim,
-   * every method against every other, corrected by Holm.
-   */
-  readonly contrasts: readonly Contrast[];
-  /** The same entry, with its runs in the part of the claim, against every method of this part if it is another. */
-  readonly acrossParts: readonly Contrast[];
 }
 
-/** A claim and what the runs say about it. */
-export interface ClaimSummary extends Claim {
-  /** As {@link PartSummary.ownScores} of its part. */
-  readonly ownScores?: true;
-  readonly contrasts: readonly Contrast[];
-  /** Rivals without a pair of runs yet. */
-  readonly lacking: readonly string[];
+export interface StudySummary extends StudyReport {
+  readonly parts: readonly PartSummary[];
 }
 
 type Claim = NonNullable<StudyPlan['claim']>;
-
-export interface StudySummary {
-  readonly title: string;
-  readonly claim?: ClaimSummary;
-  readonly parts: readonly PartSummary[];
-  readonly planned: number;
-  readonly made: number;
-  /** Entries whose settings are still to be chosen, by part. */
-  readonly untuned: readonly { readonly part: string; readonly label: string }[];
-}
 
 /** Everything that tables and plots show of a study. @param made every planned run. */
 export function summarise(plan: StudyPlan, made: readonly MadeRun[]): StudySummary {
@@ -154,7 +88,7 @@ export function summarise(plan: StudyPlan, made: readonly MadeRun[]): StudySumma
 function summaryOfClaim(
   claim: Claim,
   { contrasts: all, ownScores }: Pick<PartSummary, 'contrasts' | 'ownScores'>,
-): ClaimSummary {
+): ReportedClaim {
   const contrasts = all.filter(({ rival }) => claim.rivals.includes(rival));
   const corrected = holm(contrasts.map(pOf));
   return {
@@ -219,9 +153,6 @@ function sharedRuns(runs: readonly RunFacts[], from: StudyPart, to: StudyPart): 
   });
 }
 
-/** The p of a comparison: over seeds, or of a single pair that of its answers. */
-export const pOf = ({ ap, answersP }: Contrast): number | null => ap.p ?? answersP ?? null;
-
 /**
  * Runs of the claim's entry against every method that has one setting and runs on the same orders and seeds.
  *
@@ -256,7 +187,7 @@ function allContrasts(methods: readonly MethodSummary[], made: readonly MadeRun[
   return all.map((one, i) => ({ ...one, holmP: corrected[i] }));
 }
 
-function boundOf(methods: readonly MethodSummary[]): Bound | null {
+function boundOf(methods: readonly MethodSummary[]): PartSummary['bound'] {
   const plain = (name: StudyEntry['method']): MethodSummary | undefined =>
     methods.find(({ method, tried }) => method === name && isPlain(tried));
   const mtl = plain('mtl')?.measures.ap?.mean;

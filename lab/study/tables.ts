@@ -1,7 +1,6 @@
 import { csvLine } from '../../src/base/visible.ts';
 import type { MadeRun } from './made-runs.ts';
-import { type MeasureName, MEASURES } from './measures.ts';
-import { pText, titleOf } from './report.ts';
+import { type MeasureName, MEASURES, pText, titleOf } from '../../src/run/results/study-report.ts';
 import { answerChanges, TEST_COLUMNS, type TexCell, testsOf, texTable } from '../../src/run/results/tables.ts';
 import type { StudySummary } from './summary.ts';
 

@@ -1,6 +1,7 @@
-import { type ErrorReport, reportOf } from '../../base/errors.ts';
+import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
 import { deviation, mean, studentHalfWidth } from '../../base/statistics.ts';
 import type { Results } from '../../run/results/results.ts';
+import type { StudyReport } from '../../run/results/study-report.ts';
 import { download, resultsFileName, resultsText } from '../ui/download.ts';
 import { type OutputFile, textFile, within } from '../../weights/exports/output-file.ts';
 import { type HistorySlice, noResults, runKey, type RunSummary } from './history.ts';
@@ -36,6 +37,8 @@ export interface CompareState {
   readonly zipping: number | null;
   /** How many of the chosen runs have been read; null when none are being read. */
   readonly reading: { readonly done: number; readonly all: number } | null;
+  /** The report of a study that was dropped, which is only shown. */
+  readonly report: StudyReport | null;
   /** Why the last action failed. */
   readonly problem: ErrorReport | null;
 }
@@ -50,6 +53,7 @@ const NOTHING_COMPARED: CompareState = {
   logSteps: false,
   zipping: null,
   reading: null,
+  report: null,
   problem: null,
 };
 
@@ -118,8 +122,12 @@ export interface CompareActions {
   /** Compares these runs and no others. */
   readonly tickOnly: (keys: readonly string[]) => Promise<void>;
   readonly show: (change: Partial<Pick<CompareState, 'by' | 'band' | 'task' | 'logLoss' | 'logSteps'>>) => void;
-  /** Adds results files and parts of studies from disk to the runs of this browser and compares them. If one is invalid, none is added. */
-  readonly takeFiles: (files: readonly File[]) => Promise<void>;
+  /**
+   * Adds results files and parts of studies from disk to the runs of this browser and compares them, and shows the report
+   * of a study. If one is invalid, none is added; a report on other runs than these is not shown.
+   */
+  readonly takeFiles: (files: readonly File[], report?: File) => Promise<void>;
+  readonly closeReport: () => void;
   /** Writes the results files of runs, and their logs for other tools, as one zip into the browser's downloads. */
   readonly saveZip: (keys: readonly string[]) => Promise<void>;
 }
@@ -131,6 +139,21 @@ interface ResultsSource {
   /** Stores results files beside the runs of this browser, one after another, and returns their keys. */
   readonly takeAll: (all: readonly Results[], onTaken: (count: number) => void) => Promise<string[]>;
 }
+
+/** The report of a study and how many runs of it have results. @throws GorpError `run/bad-study-report`. */
+async function reportIn(file: File): Promise<{ shown: StudyReport; finished: number }> {
+  // Loaded on demand: few visitors need it.
+  const { finishedIn, parseStudyReport } = await import('../../run/results/study-report.ts');
+  const shown = parseStudyReport(await file.text(), file.name);
+  return { shown, finished: finishedIn(shown) };
+}
+
+const ofOtherRuns = (said: number, found: number): GorpError =>
+  new GorpError(
+    'run/report-of-other-runs',
+    `The study’s report counts ${said} finished runs, but its folder holds ${found}. The runs are compared here; the report is not shown.`,
+    'Write the report again with: gorp-web study --plan PLAN --out DIR --report.',
+  );
 
 export function createCompareActions(store: StoreOf<CompareSlice, HistorySlice>, runs: ResultsSource): CompareActions {
   const change = (next: (state: CompareState) => Partial<CompareState>): void =>
@@ -180,9 +203,11 @@ export function createCompareActions(store: StoreOf<CompareSlice, HistorySlice>,
     },
     tickOnly,
     show: (shown) => change(() => shown),
-    takeFiles: (files) =>
+    closeReport: () => change(() => ({ report: null })),
+    takeFiles: (files, reportFile) =>
       guarded(async () => {
         try {
+          const report = reportFile === undefined ? null : await reportIn(reportFile);
           const read: Results[] = [];
           const sayRead = progressOf(files.length);
           for (const [i, file] of files.entries()) {
@@ -195,6 +220,9 @@ export function createCompareActions(store: StoreOf<CompareSlice, HistorySlice>,
             ticked: [...new Set([...ticked.filter((key) => !keys.includes(key)), ...keys])],
             opened: new Map([...opened, ...keys.map((key, i): [string, Results] => [key, read[i]])]),
           }));
+          if (report === null) return;
+          if (files.length > 0 && report.finished !== read.length) throw ofOtherRuns(report.finished, read.length);
+          change(() => ({ report: report.shown }));
         } finally {
           change(() => ({ reading: null }));
         }

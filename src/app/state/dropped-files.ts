@@ -91,8 +91,8 @@ type SortedFiles =
   | { kind: 'shared'; file: File }
   /** The rounds of a run, as a folder or as a zip of one. */
   | { kind: 'rounds'; name: string; files: readonly GivenFile[] }
-  /** Results files, and parts of studies. */
-  | { kind: 'results'; files: readonly GivenFile[] }
+  /** Results files, parts of studies, and the report of a study. */
+  | { kind: 'results'; files: readonly GivenFile[]; report?: File }
   | { kind: 'set-up'; file: File }
   /** Files of examples, folders of texts, CL_Benchmark, order files. */
   | { kind: 'tasks'; files: readonly GivenFile[] };
@@ -119,15 +119,20 @@ export async function sortFiles(files: readonly GivenFile[]): Promise<SortedFile
   if (chats !== undefined) return { kind: 'tasks', files: [{ path: CHATS, file: chats.file }] };
   if (names.includes('round.json')) return { kind: 'rounds', name: nameOf(files), files };
   if (isModel(names)) return { kind: 'model', name: nameOfFiles(files), files };
-  // The folder of a study: its report and tables tell the same in other forms.
+  // The folder of a study; its tables tell the same in other forms.
   const runs = files.filter(({ path }) => /(?:^|\/)runs\/.+\.jsonl(?:\.gz)?$/.test(path));
-  if (runs.length > 0 && names.includes('plan.json')) return { kind: 'results', files: runs };
+  const reports = await reportsIn(files);
+  if (reports.length > 1) throw mixed(files, 'Drop one study after another.');
+  const report = reports.length > 0 ? { report: reports[0].file } : {};
+  if (runs.length > 0 && names.includes('plan.json')) return { kind: 'results', files: runs, ...report };
   const schemas = await Promise.all(files.map(schemaOf));
-  if (schemas.includes('study-plan') || (files.length === 1 && (await isReport(files[0])))) {
+  const isOfStudy = schemas.includes('study-plan');
+  if (reports.length > 0 && (isOfStudy || files.length === 1)) return { kind: 'results', files: [], ...report };
+  if (isOfStudy) {
     throw new GorpError(
       'run/study-without-runs',
-      `${quoted(files)}: the plan or the report of a study, without its runs.`,
-      'Drop the study’s whole folder, or the files in its folder runs.',
+      `${quoted(files)}: the plan of a study, without its runs.`,
+      'Drop the study’s whole folder, its report.json, or the files in its folder runs.',
     );
   }
   if (schemas.includes('results')) {
@@ -197,9 +202,12 @@ async function schemaOf({ path, file }: GivenFile): Promise<string | null> {
   return head && (head[1] ?? 'results');
 }
 
-/** Whether a file is the report of a study, which has its title first. */
-const isReport = async ({ path, file }: GivenFile): Promise<boolean> =>
-  baseName(path) === 'report.json' && /^\{\s*"title":/.test(await file.slice(0, HEAD_BYTES).text());
+/** The reports of studies among some files: each has its title first. */
+async function reportsIn(files: readonly GivenFile[]): Promise<GivenFile[]> {
+  const named = files.filter(({ path }) => baseName(path) === 'report.json');
+  const heads = await Promise.all(named.map(({ file }) => file.slice(0, HEAD_BYTES).text()));
+  return named.filter((_, i) => /^\{\s*"title":/.test(heads[i]));
+}
 
 /** How a packed file begins; null if it is not packed, whatever its name says. */
 async function unpackedHead(packed: Blob): Promise<string | null> {
@@ -302,7 +310,10 @@ export function createFileActions(
     switch (sorted.kind) {
       case 'results':
         show('compare');
-        await compare.takeFiles(sorted.files.map(({ file }) => file));
+        await compare.takeFiles(
+          sorted.files.map(({ file }) => file),
+          sorted.report,
+        );
         return;
       case 'rounds':
         show('try');

@@ -1,11 +1,17 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { createElement } from 'react';
 import { expect, test } from 'vitest';
 import { unzipped } from '../../weights/exports/unzip.ts';
 import { zipped } from '../../weights/exports/zip.ts';
 import type { ErrorReport } from '../../base/errors.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
 import { resultsText } from '../ui/download.ts';
-import { silentPage } from '../testing/markup.ts';
+import { projectRoot } from '../../../tools/setup/process.ts';
+import type { StudyReport } from '../../run/results/study-report.ts';
+import { Report } from '../tabs/compare/Report.tsx';
+import { markup, silentPage, textOf } from '../testing/markup.ts';
 import type { GivenFile } from './tasks.ts';
 import { sortFiles } from './dropped-files.ts';
 
@@ -49,17 +55,64 @@ test('files are sorted by their names and how they begin', async () => {
   expect(await kindOf(given('unpacked.jsonl.gz', '{"prompt":"a","completion":"b"}\n'))).toBe('tasks');
 });
 
-test('the folder of a study is its runs; its plan or its report alone is refused with what to drop', async () => {
+test('the folder of a study is its runs with its report; its plan alone is refused with what to drop', async () => {
   const run = given('real/runs/main/gorp-order1-seed1.jsonl', `{"run":"a","results":${results}}\n`);
   const packed = given('real/runs/tuning.jsonl.gz');
   const plan = given('real/plan.json', '{"schema":"gorp-web/study-plan","version":1}');
   const report = given('real/report.json', '{\n "title": "Real",\n "parts": []\n}');
   const rest = [given('real/report.md'), given('real/tables.tex'), given('real/measurements.csv', 'part,method\n')];
-  expect(await sortFiles([plan, report, ...rest, run, packed])).toEqual({ kind: 'results', files: [run, packed] });
-  for (const files of [[plan], [report], [plan, report, ...rest]])
-    await expect(sortFiles(files)).rejects.toMatchObject({ code: 'run/study-without-runs' });
+  const ofReport = { kind: 'results', report: report.file };
+  expect(await sortFiles([plan, report, ...rest, run, packed])).toEqual({ ...ofReport, files: [run, packed] });
+  for (const files of [[report], [plan, report, ...rest]])
+    expect(await sortFiles(files)).toEqual({ ...ofReport, files: [] });
+  await expect(sortFiles([plan])).rejects.toMatchObject({ code: 'run/study-without-runs' });
+  await expect(sortFiles([plan, report, given('b/report.json', '{"title":"B"}')])).rejects.toMatchObject({
+    code: 'run/mixed-files',
+  });
   // A file of examples may have any name.
   expect(await kindOf(given('report.json', '[{"text":"a","label":"b"}]'))).toBe('tasks');
+});
+
+test('the report of a study is shown as it is, or refused: if it is damaged, or of other runs than its folder', async () => {
+  const page = silentPage();
+  const state = () => page.store.getState();
+  const [folder, run] = ['docs/studies/lasting', `{"run":"a","results":${JSON.stringify(JSON.parse(results))}}\n`];
+  const text = readFileSync(join(projectRoot, folder, 'report.json'), 'utf8');
+  await page.takeFiles([given('report.json', text)]);
+  expect(state()).toMatchObject({ view: { tab: 'compare' }, compare: { problem: null, ticked: [] } });
+  const report = state().compare.report as StudyReport;
+  const shown = textOf(markup(page, createElement(Report, { of: report }))).replaceAll(/\s+/g, ' ');
+  // Every table of its Markdown, cell by cell.
+  const written = readFileSync(join(projectRoot, folder, 'report.md'), 'utf8').split('\n');
+  const rows = written.filter((line) => line.startsWith('| ') && !line.includes('---'));
+  expect(rows.length).toBeGreaterThan(12);
+  for (const row of rows)
+    expect(shown).toContain(row.split(' | ').join(' ').replaceAll('|', '').trim().replaceAll('<', '&lt;'));
+  page.compare.closeReport();
+  expect(state().compare.report).toBeNull();
+
+  const changed = (change: (report: StudyReport) => object): string =>
+    JSON.stringify(change(JSON.parse(text) as StudyReport));
+  for (const [bad, why] of [
+    [text.slice(0, -100), 'it is not JSON'],
+    [changed((one) => ({ ...one, made: 7 })), 'another number of runs'],
+    [changed((one) => ({ ...one, claim: { ...one.claim, part: 'x' } })), 'about x, which is none of its parts'],
+    [changed((one) => ({ ...one, parts: [{ ...one.parts[0], contrasts: [{}] }] })), 'parts.0.contrasts.0.entry'],
+  ]) {
+    await page.takeFiles([given('report.json', bad)]);
+    expect(state().compare).toMatchObject({ report: null, problem: { code: 'run/bad-study-report' } });
+    expect(state().compare.problem?.message).toContain(why);
+  }
+  const study = [given('s/plan.json', '{"schema":"gorp-web/study-plan"}'), given('s/runs/a/b.jsonl', run)];
+  await page.takeFiles([...study, given('s/report.json', text)]);
+  expect(state().compare).toMatchObject({ report: null, problem: { code: 'run/report-of-other-runs' } });
+  expect(state().compare.ticked, 'its runs are compared all the same').toHaveLength(1);
+  const ofOne = changed(({ parts: [{ methods, ...part }], title, planned, untuned }) => ({
+    ...{ title, planned, untuned, made: 1 },
+    parts: [{ ...part, methods: [{ ...methods[0], made: 1 }] }],
+  }));
+  await page.takeFiles([...study, given('s/report.json', ofOne)]);
+  expect(state().compare).toMatchObject({ report: { made: 1 }, problem: null });
 });
 
 test('a zip is what its files are', async () => {

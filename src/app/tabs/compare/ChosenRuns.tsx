@@ -17,7 +17,7 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
   return (
     <Section
       title="Runs compared"
-      note="Tick runs in Results, or choose or drop results files here, or the runs of a study (its folder, .jsonl, .jsonl.gz). They are stored in this browser like its own runs."
+      note="Tick runs in Results, or choose or drop results files here, or a study: its folder, its runs (.jsonl, .jsonl.gz) or its report.json, whose tables are only shown. Runs are stored in this browser like its own runs."
       testId="compared"
     >
       {reading !== null ? (

@@ -11,6 +11,7 @@ import { LossOverlay } from './LossOverlay.tsx';
 import { PairedDifferences } from './PairedDifferences.tsx';
 import { Plane } from './Plane.tsx';
 import { AccuracyOverlay, PerformanceOverlay, SpacesOverlay } from './RoundOverlays.tsx';
+import { Report } from './Report.tsx';
 import { groupsOf, type SettingsGroup } from './settings-groups.ts';
 
 const BY: readonly { value: CompareState['by']; label: string }[] = [
@@ -56,6 +57,7 @@ export function CompareTab() {
   return (
     <div className="sections">
       <ChosenRuns groups={groups} />
+      {compare.report !== null && <Report of={compare.report} />}
       {groups.length > 0 && (
         <>
           <Section
