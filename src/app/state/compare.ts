@@ -5,7 +5,7 @@ import type { StudyReport } from '../../run/results/study-report.ts';
 import { download, resultsFileName, resultsText } from '../ui/download.ts';
 import { type OutputFile, textFile, within } from '../../weights/exports/output-file.ts';
 import { type HistorySlice, noResults, runKey, type RunSummary } from './history.ts';
-import { runsIn } from './results-file.ts';
+import { isReport, runsIn } from './results-file.ts';
 import type { StoreOf } from './slice.ts';
 
 /** Mean of numbers; null if there are none. */
@@ -126,7 +126,7 @@ export interface CompareActions {
    * Adds results files and parts of studies from disk to the runs of this browser and compares them, and shows the report
    * of a study. If one is invalid, none is added; a report on other runs than these is not shown.
    */
-  readonly takeFiles: (files: readonly File[], report?: File) => Promise<void>;
+  readonly takeFiles: (files: readonly File[]) => Promise<void>;
   readonly closeReport: () => void;
   /** Writes the results files of runs, and their logs for other tools, as one zip into the browser's downloads. */
   readonly saveZip: (keys: readonly string[]) => Promise<void>;
@@ -204,10 +204,12 @@ export function createCompareActions(store: StoreOf<CompareSlice, HistorySlice>,
     tickOnly,
     show: (shown) => change(() => shown),
     closeReport: () => change(() => ({ report: null })),
-    takeFiles: (files, reportFile) =>
+    takeFiles: (given) =>
       guarded(async () => {
         try {
-          const report = reportFile === undefined ? null : await reportIn(reportFile);
+          const areReports = await Promise.all(given.map(isReport));
+          const [files, [reportFile]] = [false, true].map((is) => given.filter((_, i) => areReports[i] === is));
+          const report = reportFile && (await reportIn(reportFile));
           const read: Results[] = [];
           const sayRead = progressOf(files.length);
           for (const [i, file] of files.entries()) {
@@ -220,7 +222,7 @@ export function createCompareActions(store: StoreOf<CompareSlice, HistorySlice>,
             ticked: [...new Set([...ticked.filter((key) => !keys.includes(key)), ...keys])],
             opened: new Map([...opened, ...keys.map((key, i): [string, Results] => [key, read[i]])]),
           }));
-          if (report === null) return;
+          if (report === undefined) return;
           if (files.length > 0 && report.finished !== read.length) throw ofOtherRuns(report.finished, read.length);
           change(() => ({ report: report.shown }));
         } finally {

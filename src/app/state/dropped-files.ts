@@ -7,6 +7,7 @@ import type { AheadFunctions } from '../../worker/protocol.ts';
 import type { CompareActions } from './compare.ts';
 import { keepModel, type KeptModel, keptModels, openKept, removeKept } from './kept-models.ts';
 import { nameOfFiles, type Picked } from './models.ts';
+import { isReport } from './results-file.ts';
 import { isActive, type RunSlice } from './run-state.ts';
 import type { SetUpActions, SetUpSlice } from './set-up-form.ts';
 import type { SharingActions } from './sharing.ts';
@@ -92,7 +93,7 @@ type SortedFiles =
   /** The rounds of a run, as a folder or as a zip of one. */
   | { kind: 'rounds'; name: string; files: readonly GivenFile[] }
   /** Results files, parts of studies, and the report of a study. */
-  | { kind: 'results'; files: readonly GivenFile[]; report?: File }
+  | { kind: 'results'; files: readonly GivenFile[] }
   | { kind: 'set-up'; file: File }
   /** Files of examples, folders of texts, CL_Benchmark, order files. */
   | { kind: 'tasks'; files: readonly GivenFile[] };
@@ -121,13 +122,13 @@ export async function sortFiles(files: readonly GivenFile[]): Promise<SortedFile
   if (isModel(names)) return { kind: 'model', name: nameOfFiles(files), files };
   // The folder of a study; its tables tell the same in other forms.
   const runs = files.filter(({ path }) => /(?:^|\/)runs\/.+\.jsonl(?:\.gz)?$/.test(path));
-  const reports = await reportsIn(files);
+  const areReports = await Promise.all(files.map(({ file }) => isReport(file)));
+  const reports = files.filter((_, i) => areReports[i]);
   if (reports.length > 1) throw mixed(files, 'Drop one study after another.');
-  const report = reports.length > 0 ? { report: reports[0].file } : {};
-  if (runs.length > 0 && names.includes('plan.json')) return { kind: 'results', files: runs, ...report };
+  if (runs.length > 0 && names.includes('plan.json')) return { kind: 'results', files: [...runs, ...reports] };
   const schemas = await Promise.all(files.map(schemaOf));
   const isOfStudy = schemas.includes('study-plan');
-  if (reports.length > 0 && (isOfStudy || files.length === 1)) return { kind: 'results', files: [], ...report };
+  if (reports.length > 0 && (isOfStudy || files.length === 1)) return { kind: 'results', files: reports };
   if (isOfStudy) {
     throw new GorpError(
       'run/study-without-runs',
@@ -200,13 +201,6 @@ async function schemaOf({ path, file }: GivenFile): Promise<string | null> {
     (isNamedGzip(path) ? await unpackedHead(file) : null) ?? (await file.slice(0, HEAD_BYTES).text()),
   );
   return head && (head[1] ?? 'results');
-}
-
-/** The reports of studies among some files: each has its title first. */
-async function reportsIn(files: readonly GivenFile[]): Promise<GivenFile[]> {
-  const named = files.filter(({ path }) => baseName(path) === 'report.json');
-  const heads = await Promise.all(named.map(({ file }) => file.slice(0, HEAD_BYTES).text()));
-  return named.filter((_, i) => /^\{\s*"title":/.test(heads[i]));
 }
 
 /** How a packed file begins; null if it is not packed, whatever its name says. */
@@ -310,10 +304,7 @@ export function createFileActions(
     switch (sorted.kind) {
       case 'results':
         show('compare');
-        await compare.takeFiles(
-          sorted.files.map(({ file }) => file),
-          sorted.report,
-        );
+        await compare.takeFiles(sorted.files.map(({ file }) => file));
         return;
       case 'rounds':
         show('try');

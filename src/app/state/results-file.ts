@@ -43,6 +43,10 @@ export async function runsIn(file: File, mostBytes = MOST_BYTES): Promise<Result
   });
 }
 
+/** Whether a file is the report of a study, which has its title first. */
+export const isReport = async (file: File): Promise<boolean> =>
+  file.name === 'report.json' && /^\{\s*"title":/.test(await file.slice(0, 100).text());
+
 function isWhole(line: string): boolean {
   try {
     JSON.parse(line);

@@ -61,10 +61,12 @@ test('the folder of a study is its runs with its report; its plan alone is refus
   const plan = given('real/plan.json', '{"schema":"gorp-web/study-plan","version":1}');
   const report = given('real/report.json', '{\n "title": "Real",\n "parts": []\n}');
   const rest = [given('real/report.md'), given('real/tables.tex'), given('real/measurements.csv', 'part,method\n')];
-  const ofReport = { kind: 'results', report: report.file };
-  expect(await sortFiles([plan, report, ...rest, run, packed])).toEqual({ ...ofReport, files: [run, packed] });
+  expect(await sortFiles([plan, report, ...rest, run, packed])).toEqual({
+    kind: 'results',
+    files: [run, packed, report],
+  });
   for (const files of [[report], [plan, report, ...rest]])
-    expect(await sortFiles(files)).toEqual({ ...ofReport, files: [] });
+    expect(await sortFiles(files)).toEqual({ kind: 'results', files: [report] });
   await expect(sortFiles([plan])).rejects.toMatchObject({ code: 'run/study-without-runs' });
   await expect(sortFiles([plan, report, given('b/report.json', '{"title":"B"}')])).rejects.toMatchObject({
     code: 'run/mixed-files',

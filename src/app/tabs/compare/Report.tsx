@@ -18,7 +18,7 @@ export function Report({ of }: { of: StudyReport }) {
       testId="study-report"
     >
       {blocks.map((block, i) => (
-        <Block key={i} block={block} />
+        <Block key={i} block={block} label={`Table ${i + 1} of the report`} />
       ))}
     </Section>
   );
@@ -27,14 +27,14 @@ export function Report({ of }: { of: StudyReport }) {
 /** Without the marks of Markdown. */
 const plain = (text: string): string => text.replaceAll(/`|\*\*/g, '');
 
-function Block({ block }: { block: ReportBlock }) {
-  if ('heading' in block) return <h3>{block.heading}</h3>;
-  if ('text' in block) return <p>{plain(block.text)}</p>;
+function Block({ block, label }: { block: ReportBlock; label: string }) {
+  if ('heading' in block) return <h3 className="spaced">{block.heading}</h3>;
+  if ('text' in block) return <p className="spaced">{plain(block.text)}</p>;
   const { head, rows } = block;
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label={`Table by ${head[0]}`}>
+    <div className="scroll spaced" tabIndex={0} role="region" aria-label={label}>
       <table className="table numbers">
-        <caption className="hidden-visually">{head.join(', ')}</caption>
+        <caption className="hidden-visually">{label}</caption>
         <thead>
           <tr>
             {head.map((cell, i) => (
