@@ -228,7 +228,7 @@ export class StudyFolder {
 function continued(there: StudyPlan, plan: StudyPlan, out: string, joins: boolean): StudyPlan {
   checkSources(there.sources, plan.sources, out);
   const sources = there.sources ?? plan.sources;
-  // What a plan does not say of curves stays as the folder has it.
+  // What a plan does not say of curves stays as in the folder.
   const curves = plan.curves === undefined && there.curves !== undefined ? { curves: there.curves } : {};
   if (isDeepStrictEqual({ ...there, sources }, { ...plan, ...curves, sources })) return there;
   if (joins && there.claim === undefined && plan.claim === undefined) return joined(there, plan, out);

@@ -2,7 +2,7 @@ import { openingBlocks, partBlocks, type ReportBlock, type StudyReport } from '.
 import { usePage } from '../../state/page-context.tsx';
 import { Section } from '../../ui/blocks.tsx';
 
-/** The report of a study, as its Markdown has it but for the matrices: read-only, and not stored. */
+/** The report of a study, like its Markdown but without the matrices: read-only, and not stored. */
 export function Report({ of }: { of: StudyReport }) {
   const { compare } = usePage();
   const blocks = [...openingBlocks(of), ...of.parts.flatMap((part) => partBlocks(part, of.claim?.part ?? ''))];
