@@ -256,6 +256,8 @@ describe.each(familiesIn(ENCODER_DECODERS))('$family of $reference.name', ({ fam
     const list = new TrainedText(config, model, listed(BATCHES[0][1], config));
     const gradient = list.onCpu();
     const step = 1e-6;
+    // Of each parameter the largest share of a slope that it had: each must count in some direction.
+    const shares = new Map<string, number>();
     for (const seed of [1, 2]) {
       // Along a random direction in all parameters at once, as long in each as the parameter is.
       const directions = [...list.gradients].map(([parameter, of], i) => {
@@ -274,8 +276,10 @@ describe.each(familiesIn(ENCODER_DECODERS))('$family of $reference.name', ({ fam
       const parts = directions.map(({ along, slopes }) => along.reduce((sum, x, i) => sum + x * slopes[i], 0));
       const sizes = parts.reduce((sum, part) => sum + Math.abs(part), 0);
       const difference = (lossAt(step) - lossAt(-step)) / (2 * step);
-      expect(parts.every((part) => Math.abs(part) > 1e-5 * sizes)).toBe(true); // so every gradient counts
+      for (const [i, { parameter }] of directions.entries())
+        shares.set(parameter.name, Math.max(shares.get(parameter.name) ?? 0, Math.abs(parts[i]) / sizes));
       expect(Math.abs(parts.reduce((a, b) => a + b, 0) - difference)).toBeLessThan(1e-7 * sizes);
     }
+    expect(Math.min(...shares.values())).toBeGreaterThan(1e-5);
   });
 });
