@@ -5,8 +5,8 @@
 const MAX_TEXT = 4_194_304;
 const MAX_STEPS = 1_000_000;
 const MAX_MILLISECONDS = 1000;
-/** Milliseconds that steps between two looks at the clock count as, at most: the machine may have slept. */
-const MAX_GAP = 200;
+/** Milliseconds that a step counts as, at most: the machine may have slept, or other programs had its processor. */
+const MAX_GAP = 50;
 /** Letters of a text times those of one that is looked for in it: the search may compare all with all. */
 const MAX_SEARCH = 2 ** 32;
 /** Bounds ranges and widths. */
