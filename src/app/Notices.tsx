@@ -109,8 +109,9 @@ function Shared() {
 
 /** Shown between the tabs and the views: an unfinished run, an error, warnings, a browser that slows the run down. */
 export function Notices() {
-  const refused = usePageState((state) => state.refused);
-  const error = usePageState(({ run }) => run.error);
+  // Until another run is about to begin.
+  const refused = usePageState((state) => (state.isSettling ? null : state.refused));
+  const error = usePageState(({ run, isSettling }) => (isSettling ? null : run.error));
   const results = usePageState(({ run }) => run.results);
   const warnings = usePageState(({ run }) => run.warnings);
   const slowdown = usePageState((state) => state.slowdown);

@@ -31,7 +31,7 @@ const stemOf = (model: string): string =>
     .replace(/@.*$/, '')
     .replace(/\.gguf$/, '')
     .replaceAll(/[^\w.-]+/g, '-')
-    .replace(/^-+$/, '') || 'model';
+    .replace(/^-+/, '') || 'model';
 
 /** What a merged model is called, without `.gguf`. @param learned as {@link learnedName} gives it; empty for a base model. */
 export const mergedName = (model: string, learned: string, dtype: GgufDtype): string =>

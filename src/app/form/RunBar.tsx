@@ -137,7 +137,7 @@ function BeforeRun() {
   const page = usePage();
   const draft = usePageState((state) => state.draft);
   const isTaught = usePageState(({ teaches }) => teaches !== null);
-  const isChecking = usePageState(({ checkingModel }) => checkingModel !== null);
+  const isChecking = usePageState(({ checkingModel, isSettling }) => checkingModel !== null || isSettling);
   const preset = presetOf(draft);
   const estimate = useEstimate();
   return (

@@ -207,6 +207,7 @@ export function StartFacts({ id }: { id: string }) {
   const { edit, countTexts } = usePage();
   const draft = usePageState((state) => state.draft);
   const state = usePageState((all) => all.lengths);
+  const isSettling = usePageState((all) => all.isSettling);
   const active = usePageState(({ run }) => isActive(run.status));
   const lengths = state.status === 'counted' ? state.lengths : state.status === 'counting' ? state.last : null;
   if (active) return null;
@@ -235,6 +236,7 @@ export function StartFacts({ id }: { id: string }) {
         </button>
       )}
       <RoomFact />
+      {isSettling && <p role="status">Reading the texts as the model will, before the run begins…</p>}
       <details>
         <summary>Rates and lengths</summary>
         <p>{usedBy(draft, lengths)}</p>

@@ -183,6 +183,7 @@ export function createPage(parts: PageParts): Page {
     ...setUp,
     ...control.actions,
     ...files,
+    start: () => lengthCounter.beforeRun(control.actions.start),
     store,
     load: async () => {
       deviceDetector.watch();

@@ -93,6 +93,19 @@ test('a chosen model sets its template, then its length; a preset takes its own 
   expect(state().draft).toEqual(embeddedSettings('full', 'gorp-plus'));
 });
 
+test('a run that begins before the texts are read waits for the form of its prompts', async () => {
+  const { page, asked, state } = await setUp();
+  page.chooseModel('org/name');
+  page.start();
+  page.start();
+  expect(asked.at(-1)?.command.mayAsk, 'as the run may').toBe(true);
+  expect(state()).toMatchObject({ isSettling: true, run: { status: 'idle' } });
+  asked.at(-1)?.answer({ type: 'counted', lengths: { ...lengths, hasTemplate: true } });
+  await Promise.resolve();
+  expect(state()).toMatchObject({ isSettling: false, run: { status: 'starting' } });
+  expect(state().run.settings?.training.promptForm).toBe('chat');
+});
+
 test('the settings of another run stay as they are, and begin from scratch', async () => {
   const { page, asked, quiet, state } = await setUp();
   page.chooseModel('picked:mine');

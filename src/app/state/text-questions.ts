@@ -1,5 +1,5 @@
 import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
-import { type ModelDefaults, type TextLengths, withTexts } from '../../run/planning/text-lengths.ts';
+import { awaitsForm, type ModelDefaults, type TextLengths, withTexts } from '../../run/planning/text-lengths.ts';
 import type { Reading } from '../../tasks/reading.ts';
 import type { AheadFunctions, LengthsAnswer, PreviewAnswer, PreviewCommand } from '../../worker/protocol.ts';
 import { isActive, type RunSlice } from './run-state.ts';
@@ -105,11 +105,13 @@ const CLOSED: PreviewState = { status: 'closed' };
 export interface TextsSlice {
   /** How many tokens the texts take. */
   readonly lengths: LengthsState;
+  /** Whether a run waits until the texts have been read, which decides the form of its prompts. */
+  readonly isSettling: boolean;
   /** The first example. */
   readonly preview: PreviewState;
 }
 
-export const textsSlice: TextsSlice = { lengths: NOT_COUNTED, preview: CLOSED };
+export const textsSlice: TextsSlice = { lengths: NOT_COUNTED, isSettling: false, preview: CLOSED };
 
 /** Time limit for reading: a tokenizer from an untrusted file may never finish. */
 const SECONDS = 30;
@@ -258,6 +260,8 @@ interface LengthCounter {
   readonly watch: () => void;
   /** Counts at once, and lets the worker ask the servers of model and tasks until the settings name others. */
   readonly lookUp: () => void;
+  /** Begins a run, first counting if that will set the form of its prompts: else it would depend on how soon it begins. */
+  readonly beforeRun: (begin: () => void) => void;
 }
 
 /** Which texts are counted, and by which tokenizer: a count of others says nothing about them. */
@@ -331,7 +335,29 @@ export function createLengthCounter(store: Store, ask: AskForLengths): LengthCou
       texts = next;
     },
   });
-  return { watch: () => void question.watch(), lookUp: () => question.now(true) };
+  const isCounting = (): boolean => getState().lengths.status === 'counting';
+
+  return {
+    watch: () => void question.watch(),
+    lookUp: () => question.now(true),
+    beforeRun: (begin) => {
+      const { draft, modelDefaults, isSettling, run } = getState();
+      if (isSettling) return;
+      if (modelDefaults === null || isActive(run.status) || !awaitsForm(draft, modelDefaults)) return begin();
+      setState({ isSettling: true });
+      question.now(true);
+      const end = (): void => {
+        setState({ isSettling: false });
+        begin();
+      };
+      if (!isCounting()) return end();
+      const unsubscribe = store.subscribe(() => {
+        if (isCounting()) return;
+        unsubscribe();
+        queueMicrotask(end); // the form is set just after the count is shown
+      });
+    },
+  };
 }
 
 const isSame = (a: ModelDefaults, b: ModelDefaults): boolean =>

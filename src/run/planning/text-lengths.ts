@@ -63,10 +63,17 @@ export const firstModelDefaults = (model: string): ModelDefaults => ({
   form: false,
 });
 
+/** Whether a model's texts set values: the embedded models have the lengths of their tasks already, and published orders their own. */
+const followsTexts = (settings: RunSettings, { model }: ModelDefaults): boolean =>
+  settings.model === model && kindOf(model) !== 'embedded' && publishedOrderOf(settings) === null;
+
+/** Whether the form of prompts will be set once the texts have been read. */
+export const awaitsForm = (settings: RunSettings, modelDefaults: ModelDefaults): boolean =>
+  !modelDefaults.form && followsTexts(settings, modelDefaults);
+
 /**
  * Settings with what the model brings for its texts: prompts by its chat template, if it has one, and of the length that
- * the longest text needs, up to what runs start with. The embedded models have the lengths of their tasks already, and
- * published orders their own.
+ * the longest text needs, up to what runs start with.
  */
 export function withTexts(
   settings: RunSettings,
@@ -75,8 +82,7 @@ export function withTexts(
 ): { settings: RunSettings; modelDefaults: ModelDefaults } {
   const { model, training } = settings;
   const unchanged = { settings, modelDefaults };
-  if (modelDefaults.model !== model || kindOf(model) === 'embedded' || publishedOrderOf(settings) !== null)
-    return unchanged;
+  if (!followsTexts(settings, modelDefaults)) return unchanged;
   const start = startingTraining(model);
   if (!modelDefaults.form && lengths.hasTemplate && training.promptForm === start.promptForm) {
     // The texts are counted again in this form.

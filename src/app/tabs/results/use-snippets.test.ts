@@ -129,7 +129,19 @@ describe('a text of a test that would do more than be read', () => {
   test('stands in quotes that every shell reads alike, or is left out', () => {
     const said = (text: string): string => codeOf('ollama', { example: exampleOf('x', text), isDecoderOnly: true });
     expect(said('Where’s my train? (5 < 7) & so')).toContain('ollama run gloss "Where’s my train? (5 < 7) & so"\n');
-    for (const text of ['say "hi"', '100 %', '$HOME', '`id`', 'wow!', 'a\nb', 'C:\\', '-rf', '\u001b[201~', '\u202e'])
+    for (const text of [
+      'say "hi"',
+      'say “hi”',
+      '100 %',
+      '$HOME',
+      '`id`',
+      'wow!',
+      'a\nb',
+      'C:\\',
+      '-rf',
+      '\u001b[201~',
+      '\u202e',
+    ])
       expect(said(text), text).toContain('ollama run gloss "my text"\n');
   });
 

@@ -59,7 +59,7 @@ export function snippetsFor(use: RoundUse, { onnx: dtype, gguf }: Dtypes): Snipp
     {
       id: 'command-line',
       title: 'Command line',
-      needs: `Unpack ${rounds} into a folder of that name; ${isPicked(use) ? base.needs : ''}install this project as a package.`,
+      needs: `Unpack ${rounds} into a folder of that name; ${isPicked(use) ? base.needs : ''}install this project as a package. For POSIX shells, such as bash; on Windows, Git Bash.`,
       code: commandLine(use, round, base),
     },
   ];
@@ -265,8 +265,12 @@ function ggufSnippets(use: RoundUse, dtype: GgufDtype): Snippet[] {
   ];
 }
 
-/** A text between double quotes that cmd, PowerShell and POSIX shells take as it is; null if one of them would not. */
-const textInShells = (text: string): string | null => (/^(?!-)[^"$`%!\\\p{C}\u2028\u2029]+$/u.test(text) ? text : null);
+/**
+ * A text between double quotes that cmd, PowerShell and POSIX shells take as it is; null if one of them would not.
+ * PowerShell takes typographic double quotes for plain ones.
+ */
+const textInShells = (text: string): string | null =>
+  /^(?!-)[^"“”„$`%!\\\p{C}\u2028\u2029]+$/u.test(text) ? text : null;
 
 /** T5 as GGUF, which Ollama, LM Studio and llama.cpp's server do not run. */
 function wllama(use: RoundUse, dtype: GgufDtype): Snippet {

@@ -20,13 +20,14 @@ import styles from './run.module.css';
 export function StatusPanel() {
   const { changeView, stop } = usePage();
   const run = usePageState((state) => state.run);
+  const status = usePageState((state) => (state.isSettling ? 'starting' : state.run.status));
   const active = isActive(run.status);
   const where = active ? whereText(run) : '';
   const stops = run.status === 'stopping';
   const left = active && !stops ? (run.progress?.timeLeft ?? null) : null;
   const { results } = run;
   return (
-    <section className="parts" aria-label="Status" data-testid="status" data-status={run.status}>
+    <section className="parts" aria-label="Status" data-testid="status" data-status={status}>
       <div className={styles.line}>
         <div role="status">
           <h2 className={styles.phase} data-testid="phase">
