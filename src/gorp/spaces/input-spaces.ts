@@ -31,8 +31,7 @@ import { directionsToSave, type GroupSpace, savedDirections, spaceName } from '.
 import { DenseSpace, type ExcludedSpace, type SpaceMeters } from '../part/update.ts';
 import { InputCovariances } from './covariances.ts';
 import { addDirections, storedDirections } from './directions.ts';
-import type { GrowingInput, GrownInput, LearnedInput, PlaceInOrder } from './growth-form.ts';
-import { InputMeasurements } from './input-measurements.ts';
+import type { GrowingInput, LearnedInput, PlaceInOrder } from './growth-form.ts';
 import { InputSpaceGrowth, type SavedInput } from './input-space-growth.ts';
 import { namedGrowths } from './space-growth.ts';
 import { grownAtOnce } from './space-workbench.ts';
@@ -45,12 +44,6 @@ const STACK_GAP = 256;
  * hard ones the residual of each and two of f64, for the eigenvalues of one; then P, the next state, and both again.
  */
 const squaresOfGrowth = (atOnce: number): number => 3 + 3 * atOnce;
-
-/**
- * Inputs that are measured in one program: enough to fill a graphics card with kernels that have a workgroup for each,
- * and few enough that the CPU takes seconds at most, even at a width of 4096, until the work can be stopped.
- */
-const MEASURED_AT_ONCE = 8;
 
 /**
  * The spaces of the inputs of all trained layers (docs/method.md, sections 4.2 and 4.3). Layers that read the same input
@@ -195,39 +188,26 @@ export class InputSpaces implements Part {
     sums.destroy();
   }
 
-  /** Takes the memory in which groups of spaces grow, one after another, for a memory plan. */
+  /** Takes the memory in which spaces grow, one width after another, for a memory plan. */
   async *reserveGrowth(sums: readonly CovarianceSum[]): AsyncGenerator<PlannedGrowth> {
     for (const width of this.#widths) {
-      const growths = new Growths((count) => new InputSpaceGrowth(this.#device, this.plan, width, count, false));
+      const growth = new InputSpaceGrowth(this.#device, this.plan, width, false);
       try {
-        for (const inputs of this.#groups(sums, width)) {
-          const measurements = new InputMeasurements(this.#device, inputs, width, true);
-          try {
-            yield { count: 0, programs: await measurements.prepare() };
-            for (const { length: count } of chunks(inputs, grownAtOnce(width))) {
-              yield { count, programs: await growths.of(count).prepare() };
-            }
-          } finally {
-            measurements.destroy();
-          }
-        }
+        yield* growth.reserve(this.#growing(sums, width));
       } finally {
-        growths.destroy();
+        growth.destroy();
       }
     }
   }
 
-  /** The inputs of a width, with C, P and state, as many in a group as are measured at once. */
-  #groups(sums: readonly CovarianceSum[], width: number): GrowingInput[][] {
-    const inputs = sums
+  /** The inputs of a width, with C, P and state. */
+  #growing(sums: readonly CovarianceSum[], width: number): GrowingInput[] {
+    return sums
       .filter(({ tensor }) => tensor.shape[0] === width)
       .map(({ tensor, names }) => {
         const { name } = this.inputOf(names[0]);
         return { name, sum: tensor, P: this.#placeOf(name), state: this.states.get(name) };
       });
-    // So many that only the last to grow may be fewer than grow at once.
-    const atOnce = grownAtOnce(width);
-    return chunks(inputs, atOnce * Math.ceil(MEASURED_AT_ONCE / atOnce));
   }
 
   /**
@@ -297,21 +277,14 @@ export class InputSpaces implements Part {
     const isFirst = !this.isActive;
     if (isFirst) this.allocate(true);
     for (const width of this.#widths) {
-      const growths = new Growths((count) => new InputSpaceGrowth(this.#device, this.plan, width, count, isFirst));
+      const growth = new InputSpaceGrowth(this.#device, this.plan, width, isFirst);
       try {
-        for (const inputs of this.#groups(sums, width)) {
-          const { size } = learned;
-          const measurements = new InputMeasurements(this.#device, inputs, width, !isFirst);
-          try {
-            const parts = chunks(inputs, grownAtOnce(width));
-            const grown = await growTogether(parts, measurements, growths, place, (done) => onPart(size + done));
-            for (const [i, { name }] of inputs.entries()) learned.set(name, grown[i]);
-          } finally {
-            measurements.destroy();
-          }
-        }
+        const inputs = this.#growing(sums, width);
+        const { size } = learned;
+        const grown = await growth.grow(inputs, place, (done) => onPart(size + done));
+        for (const [i, { name }] of inputs.entries()) learned.set(name, grown[i]);
       } finally {
-        growths.destroy();
+        growth.destroy();
       }
     }
     return learned;
@@ -329,15 +302,15 @@ export class InputSpaces implements Part {
     if (this.states.size === 0) return;
     this.allocate(true);
     for (const width of this.#widths) {
-      const growths = new Growths((count) => new InputSpaceGrowth(this.#device, this.plan, width, count, true));
+      const growth = new InputSpaceGrowth(this.#device, this.plan, width, true);
       const saved = this.#inputs.flatMap(({ name, width: own }): SavedInput[] => {
         const state = this.states.get(name);
         return own === width && state ? [{ name, state, P: this.#placeOf(name) }] : [];
       });
       try {
-        for (const some of chunks(saved, grownAtOnce(width))) await growths.of(some.length).rebuild(some);
+        await growth.rebuild(saved);
       } finally {
-        growths.destroy();
+        growth.destroy();
       }
     }
   }
@@ -411,49 +384,6 @@ export class InputSpaces implements Part {
   destroy(): void {
     this.allocate(false);
   }
-}
-
-/** The growth of as many spaces at once as was asked for last. */
-class Growths {
-  #growth: InputSpaceGrowth | undefined;
-
-  constructor(readonly open: (count: number) => InputSpaceGrowth) {}
-
-  of(count: number): InputSpaceGrowth {
-    if (this.#growth?.count === count) return this.#growth;
-    this.destroy();
-    return (this.#growth = this.open(count));
-  }
-
-  destroy(): void {
-    this.#growth?.destroy();
-    this.#growth = undefined;
-  }
-}
-
-/** Grows the spaces of a group. @param parts the inputs that grow at once. @param onDone receives how many have grown. */
-async function growTogether(
-  parts: readonly (readonly GrowingInput[])[],
-  measurements: InputMeasurements,
-  growths: Growths,
-  place: PlaceInOrder,
-  onDone: (done: number) => Promise<void>,
-): Promise<LearnedInput[]> {
-  await onDone(0);
-  const looks = await measurements.before();
-  const grown: GrownInput[] = [];
-  for (const inputs of parts) {
-    const { length } = grown;
-    const between = (): Promise<void> => onDone(length);
-    await between();
-    const own = looks.slice(length, length + inputs.length);
-    grown.push(...(await growths.of(inputs.length).grow(inputs, own, place, between)));
-  }
-  const suppressed = await measurements.after(
-    looks,
-    grown.map(({ directions }) => directions.columns),
-  );
-  return grown.map((one, i) => ({ ...one, suppressed: suppressed[i] }));
 }
 
 /** Where the space of a group comes from: the spaces of all inputs, or first moments of its own; null for no space. */
