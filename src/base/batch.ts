@@ -42,6 +42,10 @@ export const labelTokensOf = (rows: Batch): number => rows.reduce((sum, { label 
 export const tokensOf = (rows: Batch): number =>
   rows.reduce((sum, { source, label }) => sum + source.length + label.length, 0);
 
+/** Tokens of the longest of some texts; at least 1. */
+export const longestOf = (texts: readonly (readonly number[])[]): number =>
+  texts.reduce((longest, { length }) => Math.max(longest, length), 1);
+
 /** What is read of an example, but for a model that reads answers apart: all but its last token, which is predicted. */
 export const textOf = ({ source, label }: TokenPair): readonly number[] => [...source, ...label].slice(0, -1);
 

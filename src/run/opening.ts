@@ -1,4 +1,5 @@
 import { doubtsBeside } from '../tasks/custom-task.ts';
+import { longestOf } from '../base/batch.ts';
 import { GorpError } from '../base/errors.ts';
 import { nextTurn } from '../base/next-turn.ts';
 import { countingDevice, type DeviceOutline, outlineOf } from '../device/counting-device.ts';
@@ -49,7 +50,7 @@ import {
 import type { Results } from './results/results.ts';
 import { ownText, type RunSettings, testedTasks } from './settings/settings.ts';
 import { kindOf } from './settings/starting-values.ts';
-import { answerLengthOf, type EncodedTask, longestOf, targetLengthOf } from './tasks/encoded-task.ts';
+import { answerLengthOf, type EncodedTask, targetLengthOf } from './tasks/encoded-task.ts';
 import { earlierTask, type Lesson, lessonOf } from './tasks/lessons.ts';
 import {
   dataHash,

@@ -1,3 +1,4 @@
+import { longestOf } from '../base/batch.ts';
 import { GorpError } from '../base/errors.ts';
 import { normalisedAnswer } from '../text/scores.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -43,7 +44,7 @@ export function encodeLabels(
     if (label.length > LETTERS_PER_TOKEN * MAX_ANSWER) throw tooLong(name, label, `${label.length} letters`, most);
   }
   const encoded = labels.map((label) => encodeLabel(tokenizer, label));
-  const longest = encoded.reduce((most, { length }) => Math.max(most, length), 0);
+  const longest = longestOf(encoded);
   if (longest > most) {
     const label = labels[encoded.findIndex(({ length }) => length === longest)];
     throw tooLong(name, label, `${longest} tokens with the end of the answer`, most, longest);

@@ -1,3 +1,4 @@
+import { longestOf } from '../../base/batch.ts';
 import { chunks } from '../../base/statistics.ts';
 import type { TokenizerGuard } from '../../base/tokenizer-config.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
@@ -128,9 +129,6 @@ const packingOf = ({ frozenWeights, model, opened }: Loading, name: string): Ret
     ...([frozenWeights, name, opened.network.shapes.get(name) ?? []] as const),
     storedTypeOf(model, opened.storedName(name)),
   );
-
-const longestOf = (sources: readonly (readonly number[])[]): number =>
-  sources.reduce((longest, { length }) => Math.max(longest, length), 0);
 
 /** The tokens of the answers to a batch of prompts. @param capacity the maximum length of an answer, plus one. */
 async function writeBatch(

@@ -1,4 +1,4 @@
-import type { PlannedBatch, TokenPair } from '../../base/batch.ts';
+import { longestOf, type PlannedBatch, type TokenPair } from '../../base/batch.ts';
 import { chunks, evenChunks } from '../../base/statistics.ts';
 import type { Device } from '../../device/device.ts';
 import type { Learner } from '../../gorp/learner.ts';
@@ -201,9 +201,6 @@ function scoredAtOnce(
   const [S, T] = [test.map(({ source }) => source), test.map(({ label }) => label)].map(longestOf);
   return Math.min(evaluationBatchSize, Math.floor((batchSize * (S + T)) / T));
 }
-
-const longestOf = (texts: readonly (readonly number[])[]): number =>
-  texts.reduce((most, { length }) => Math.max(most, length), 1);
 
 /** The largest batch of a test of free answers: of texts, or of prompts whose answers are scored and written. */
 export type PlannedFreeTest = { readonly text: PlannedBatch } | { readonly written: EvaluationSizes };

@@ -1,4 +1,4 @@
-import { type Batch, labelTokensOf, type PlannedBatch, tokensOf } from '../../base/batch.ts';
+import { type Batch, labelTokensOf, longestOf, type PlannedBatch, tokensOf } from '../../base/batch.ts';
 import { evenChunks } from '../../base/statistics.ts';
 import { GorpError } from '../../base/errors.ts';
 import { needsOf, partOf } from '../../gorp/part/method-plan.ts';
@@ -114,7 +114,7 @@ export function packedRounds(
       drawnBatches += order.length;
       for (const rows of order) {
         const [sources, labels] = (['source', 'label'] as const).map((of) => rows.map((one) => one[of]));
-        grow({ B: rows.length, S: longest(sources), T: longest(labels), tokens: network.tokensIn(rows, isGated) });
+        grow({ B: rows.length, S: longestOf(sources), T: longestOf(labels), tokens: network.tokensIn(rows, isGated) });
         grow({ sources: sources.flat().length, labels: labelTokensOf(rows) });
       }
     }
@@ -174,7 +174,7 @@ export function workOf(
         const sizes = largestSources(evenChunks(test, evaluationBatchSize), shares);
         const tree = labelTree(candidates);
         const shared = shares ? sharedTokens(test) : 0;
-        const S = longest(test.map(({ source }) => source)) - shared;
+        const S = longestOf(test.map(({ source }) => source)) - shared;
         const pool = { B: Math.min(evaluationBatchSize, test.length), S, shared };
         return [{ ...sizes, ...sizesOfTrees(new Array<LabelTree>(sizes.B).fill(tree)), pool }];
       }),
@@ -225,7 +225,7 @@ function largestBatch(
     return prompts.map(({ source }) => ({ source, label }));
   });
   const all = [...rounds.flat(), ...replayed];
-  const [S, T] = (['source', 'label'] as const).map((of) => longest(all.map((one) => one[of])));
+  const [S, T] = (['source', 'label'] as const).map((of) => longestOf(all.map((one) => one[of])));
   const B = Math.min(most, Math.max(...rounds.map(({ length }) => length)));
   const { replayShare, byPrompt = false } = needsOf(planOf(method));
   const isMixed = replayShare !== undefined;
@@ -234,7 +234,7 @@ function largestBatch(
   const shared = rounds
     .filter(({ length }) => length > 0)
     .map((examples) => {
-      const spare = S - longest(examples.map(({ source }) => source));
+      const spare = S - longestOf(examples.map(({ source }) => source));
       return (isMixed ? 0 : sharedTokens(examples)) + Math.floor((spare * B) / Math.max(1, B - 1));
     });
   const together = isMixed ? [all] : rounds;
@@ -314,9 +314,6 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
     answer: answerLength(targetLength, T),
   };
 }
-
-const longest = (rows: readonly (readonly number[])[]): number =>
-  rows.reduce((max, { length }) => Math.max(max, length), 1);
 
 /** A test of B sources of S tokens, whose labels share nothing. */
 export const testAhead = (

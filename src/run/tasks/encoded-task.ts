@@ -72,9 +72,6 @@ const reportOfOwn = ({
   ...(watched && form !== 'labels' && { chanceLoss: Math.log(vocabulary) }),
 });
 
-export const longestOf = (answers: readonly (readonly number[])[]): number =>
-  answers.reduce((longest, { length }) => Math.max(longest, length), 0);
-
 /** Maximum number of tokens in an answer that a run writes, with the token that ends it. Texts are not written. */
 export const answerLengthOf = (
   targetLength: number,

@@ -1,4 +1,5 @@
 import { lettersOf } from '../../tasks/custom-task.ts';
+import { longestOf } from '../../base/batch.ts';
 import { GorpError } from '../../base/errors.ts';
 import { balancedIndexes, mixSeed, seededRandom } from '../../base/random.ts';
 import { needsOf } from '../../gorp/part/method-plan.ts';
@@ -20,7 +21,7 @@ import { discarding, readTexts } from '../models/open-network.ts';
 import { takenOf } from '../settings/amount.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { isCutByDesign } from '../settings/starting-values.ts';
-import { type EncodedTask, longestOf } from './encoded-task.ts';
+import type { EncodedTask } from './encoded-task.ts';
 import { PROTECTED_EXAMPLES } from './space-samples.ts';
 
 /** What makes the accuracy of a task say little. */
