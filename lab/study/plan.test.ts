@@ -84,6 +84,15 @@ describe('the runs of a plan', () => {
     expect(runs[0].settings().method).not.toHaveProperty('galoreRank');
   });
 
+  it('take the sequence of a published order by its name', () => {
+    const parts = [{ ...PLAN.parts[0], orders: ['1', ['mood', 'pos']] }, PLAN.parts[1]];
+    const [part] = parseStudyPlan(JSON.stringify({ ...PLAN, parts }), 'plan.json').parts;
+    expect(ordersOf(part)).toEqual([
+      ['dbpedia', 'amazon', 'yahoo', 'agnews'],
+      ['mood', 'pos'],
+    ]);
+  });
+
   it('are measured by general text only if the plan asks for it', () => {
     const textOf = (training: object): string =>
       plannedRuns({ ...plan, training: { ...plan.training, ...training } }, main, () => ({}))[0].settings().training
@@ -127,6 +136,11 @@ describe('a plan is refused', () => {
       'with an unknown method',
       (p) => (p.parts[1].entries[1].method = 'gorp-minus'),
       /parts\.1\.entries\.1\.method: There is no method gorp-minus/,
+    ],
+    [
+      'with an unknown order',
+      (p) => (p.parts[0].orders = ['7']),
+      /orders of tuning name “7”, but the published ones are 1 to 6/,
     ],
     ['with an unknown task', (p) => (p.parts[0].orders = [['mood', 'poem']]), /tuning names poem/],
     ['with a task twice', (p) => (p.parts[0].orders = [['mood', 'mood']]), /tuning names mood twice/],

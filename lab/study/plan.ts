@@ -5,6 +5,7 @@ import { METHOD_NAMES, withValues } from '../../src/methods/registry.ts';
 import { isEmbedded } from '../../src/tasks/embedded-tasks.ts';
 import { BENCHMARK_NAMES, benchmarkOf } from '../../src/tasks/benchmarks.ts';
 import { SCORES } from '../../src/tasks/forms.ts';
+import { ORDER_IDS, publishedOrder } from '../../src/tasks/orders.ts';
 import { embeddedSettings } from '../../src/run/planning/presets.ts';
 import { startingMethod } from '../../src/run/settings/starting-values.ts';
 import {
@@ -47,9 +48,12 @@ const EntrySchema = v.strictObject({
   tunedIn: v.optional(name),
 });
 
-/** Orders written out, or rows of a balanced Latin square of the tasks, counted from 1. */
+/** A sequence of tasks, or the name of a published order. */
+const OrderSchema = v.union([several(v.string()), v.string()]);
+
+/** Orders one by one, or rows of a balanced Latin square of the tasks, counted from 1. */
 const OrdersSchema = v.union([
-  several(several(v.string())),
+  several(OrderSchema),
   v.strictObject({ square: several(v.string()), rows: several(v.pipe(v.number(), v.integer(), v.minValue(1))) }),
 ]);
 
@@ -139,6 +143,10 @@ export function parseStudyPlan(text: string, source: string): StudyPlan {
   for (const part of plan.parts) {
     const label = firstTwice(part.entries.map(labelOf));
     if (label !== undefined) throw bad(`two entries of ${part.name} are called ${label}`);
+    const names = Array.isArray(part.orders) ? part.orders.filter((one) => typeof one === 'string') : [];
+    const unknown = names.find((id) => publishedOrder(id) === undefined);
+    if (unknown !== undefined)
+      throw bad(`the orders of ${part.name} name “${unknown}”, but the published ones are ${ORDER_IDS}`);
     for (const order of ordersOf(part)) checkOrder(plan, part.name, order, bad);
     for (const entry of part.entries) {
       const { tunedIn, method } = entry;
@@ -183,7 +191,11 @@ function checkOrder(
 
 /** The orders of a part, written out. */
 export function ordersOf({ orders }: StudyPart): string[][] {
-  if (Array.isArray(orders)) return orders;
+  if (Array.isArray(orders)) {
+    return orders.map((one) =>
+      typeof one === 'string' ? (publishedOrder(one)?.rounds.map(({ dataset }) => dataset) ?? []) : one,
+    );
+  }
   const square = balancedSquare(orders.square);
   return orders.rows.flatMap((row) => (row <= square.length ? [square[row - 1]] : []));
 }
