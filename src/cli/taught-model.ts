@@ -89,7 +89,7 @@ export async function teachingMore(
     throw new GorpError(
       'run/no-base-model',
       `The model was taught on ${reference.name}, a folder or file on the machine of whoever shared it.`,
-      'Get the same base model, and name its folder or file with --base PATH.',
+      `Get the same base model, and name its folder or file: gorp-web train --from ${JSON.stringify(model.path)} --base PATH --task FILE --out FOLDER`,
     );
   }
   const method = values.method === undefined ? settings.method.name : oneOf('--method', values.method, METHOD_NAMES);
@@ -115,7 +115,10 @@ export function describeTaught(model: TaughtModel): string {
     const own = tests === 0 ? '' : `, ${tests} tests come with it`;
     return `${i + 1}. ${name}, taught ${taughtAt.slice(0, 10)}: ${scored(then, score)} then, ${scored(now, score)} now${own}`;
   });
-  return [`Base model: ${settings.model}`, `Method: ${methodTitle(settings.method)}`, ...lines].join('\n');
+  const base = parseModelReference(settings.model);
+  // A file that was shared names a base on the other machine without its path.
+  const named = base?.kind === 'picked' ? `${base.name} of whoever shared it; name yours with --base` : settings.model;
+  return [`Base model: ${named}`, `Method: ${methodTitle(settings.method)}`, ...lines].join('\n');
 }
 
 const scored = (score: number | null, kind: Score): string =>
