@@ -1,5 +1,5 @@
 import { type BrowserContext, expect, test } from '@playwright/test';
-import { differences } from '../lab/storm/same-results.ts';
+import { differences } from '../lab/storm/storm.ts';
 import { expectConsistent } from './support/consistency.ts';
 import {
   choose,

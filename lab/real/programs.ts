@@ -2,14 +2,13 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { snippetsFor } from '../../src/app/tabs/results/use-snippets.ts';
-import { archiveName } from '../../src/worker/protocol.ts';
 import { openRoundFolder } from '../../src/cli/round-folder.ts';
 import { PREDICTIONS_FILE } from '../../src/run/files/layout.ts';
 import { type Prediction, promptOfPrediction, readPredictions } from '../../src/run/files/predictions.ts';
 import { type RoundUse, useOfRound } from '../../src/run/files/round-use.ts';
+import { archiveName } from '../../src/worker/protocol.ts';
 import { projectPath } from '../../tools/setup/process.ts';
-import { gorpWeb } from './command-line.ts';
-import { ran } from './process.ts';
+import { gorpWeb, ran } from './command-line.ts';
 
 /** What to ask, and with what. */
 export interface Asking {

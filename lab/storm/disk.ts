@@ -17,7 +17,7 @@ import { startLocalHub } from '../../src/testing/local-hub.ts';
 import { modelFiles } from '../../src/testing/model-of.ts';
 import { tinyHost, tinySettings } from '../../src/testing/tiny-run.ts';
 import { openStore } from '../../src/weights/store.ts';
-import { CHUNK, ELEMENTS, isWhole, openFromHub, REPO } from './download.ts';
+import { CHUNK, ELEMENTS, isWhole, openFromHub, REPO } from './server.ts';
 import type { Outcome, Storm, StormOptions } from './storm.ts';
 
 const fs = createRequire(import.meta.url)('node:fs/promises') as typeof FsPromises;

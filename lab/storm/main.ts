@@ -1,11 +1,10 @@
 import { parseArgs } from 'node:util';
 import { mixSeed, seededRandom } from '../../src/base/random.ts';
+import { reloads } from './browser.ts';
 import { crashes } from './crashes.ts';
 import { disk } from './disk.ts';
-import { kills } from './kills.ts';
+import { kills, processes } from './kills.ts';
 import { mutations } from './mutations.ts';
-import { processes } from './processes.ts';
-import { reloads } from './reloads.ts';
 import { server } from './server.ts';
 import type { Storm } from './storm.ts';
 

@@ -12,9 +12,8 @@ import { tinyLlamaGguf } from '../../src/testing/gguf-of.ts';
 import { openGguf } from '../../src/weights/gguf/model.ts';
 import { PickedFolder } from '../../src/weights/picked-folder.ts';
 import { readSafetensors } from '../../src/weights/safetensors.ts';
-import { dataKinds } from './data-kinds.ts';
 import { encode, type Kind, mutateBytes, mutateJson } from './mutate.ts';
-import { runKinds } from './run-kinds.ts';
+import { dataKinds, runKinds } from './run-kinds.ts';
 import { oneOf, type Outcome, type Storm, type StormOptions } from './storm.ts';
 
 const EMBEDDED = join(import.meta.dirname, '../../public/embedded');

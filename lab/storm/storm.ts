@@ -1,3 +1,5 @@
+import type { Results } from '../../src/run/results/results.ts';
+
 /** How to run a storm. */
 export interface StormOptions {
   /** How many faults to inject; {@link Storm.whole} at full size. */
@@ -31,3 +33,23 @@ export const oneOf = <T>(random: () => number, list: readonly T[]): T => list[Ma
 /** A random whole number, at least `from` and below `to`. */
 export const between = (random: () => number, from: number, to: number): number =>
   from + Math.floor(random() * (to - from));
+
+/** What differs in the results of two runs with the same settings, apart from times. @param a of the run without faults. */
+export function differences(a: Results, b: Results): string[] {
+  const [one, other] = [partsOf(a), partsOf(b)];
+  return Object.keys(one).flatMap((name) =>
+    JSON.stringify(one[name]) === JSON.stringify(other[name])
+      ? []
+      : [`${name} differ from those of an uninterrupted run`],
+  );
+}
+
+const partsOf = ({ curves, accuracy, spaces, status, memory }: Results): Record<string, unknown> => ({
+  losses: curves.loss,
+  steps: curves.step,
+  'gradient norms': curves.gradientNorm,
+  matrices: accuracy,
+  spaces,
+  status,
+  'live buffers': memory.liveBuffersAtEnd,
+});

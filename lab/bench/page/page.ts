@@ -2,7 +2,7 @@ import { WorkerThreads } from '../../../src/app/state/session.ts';
 import type { Report } from '../../../src/bench/bench.ts';
 import type { Effort } from '../bench.ts';
 import type { SectionName } from '../sections/index.ts';
-import type { Answer, Question } from './messages.ts';
+import type { Answer, Question } from './worker.ts';
 
 declare global {
   interface Window {

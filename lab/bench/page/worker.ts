@@ -1,11 +1,23 @@
+import type { Report } from '../../../src/bench/bench.ts';
 import { requestAdapter } from '../../../src/device/webgpu/gpu.ts';
 import { openWebGpu } from '../../../src/device/webgpu/webgpu-device.ts';
 import { browserWasmHost } from '../../../src/worker/wasm-host.ts';
-import { openCpu, type Place, tunedDevice } from '../bench.ts';
-import { SECTIONS } from '../sections/index.ts';
-import type { Answer, Question } from './messages.ts';
-import { ortMatmul } from './ort.ts';
+import { type Effort, openCpu, type Place, tunedDevice } from '../bench.ts';
+import { type SectionName, SECTIONS } from '../sections/index.ts';
 import { ortCpuMatmul } from './ort-cpu.ts';
+import { ortMatmul } from './ort.ts';
+
+/** Messages from the page to its worker: one piece of work, and the CPU time that the worker asked for. */
+export type Question =
+  | { readonly type: 'adapter' }
+  | { readonly type: 'run'; readonly section: SectionName; readonly effort: Effort }
+  | { readonly type: 'cpu-ms'; readonly ms: number | null };
+
+/** Messages from the worker to the page. */
+export type Answer =
+  | { readonly type: 'cpu-ms?' }
+  | { readonly type: 'done'; readonly result: string | Report }
+  | { readonly type: 'failed'; readonly error: string };
 
 // Measures in a worker, as the app trains in one: only there may a thread wait for others.
 declare const self: DedicatedWorkerGlobalScope;

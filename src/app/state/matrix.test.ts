@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { changeSinceLearned, gridStep, roundsTested } from './scores.ts';
+import { gridStep } from '../ui/hooks.ts';
+import { changeSinceLearned, roundsTested } from './scores.ts';
 
 const R = [
   [0.1, null, 0.3],

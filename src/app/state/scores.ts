@@ -29,31 +29,6 @@ export function changeSinceLearned(matrix: AccuracyMatrix, round: number, task: 
   return round < own || now === null || learned === null ? null : now - learned;
 }
 
-/** The cell that a key moves to in a grid of `rows` × `columns`; null for other keys. Movement stops at the edges. */
-export function gridStep(
-  key: string,
-  [row, column]: readonly [number, number],
-  rows: number,
-  columns: number,
-): [row: number, column: number] | null {
-  switch (key) {
-    case 'ArrowUp':
-      return [Math.max(row - 1, 0), column];
-    case 'ArrowDown':
-      return [Math.min(row + 1, rows - 1), column];
-    case 'ArrowLeft':
-      return [row, Math.max(column - 1, 0)];
-    case 'ArrowRight':
-      return [row, Math.min(column + 1, columns - 1)];
-    case 'Home':
-      return [row, 0];
-    case 'End':
-      return [row, columns - 1];
-    default:
-      return null;
-  }
-}
-
 /** The score that charts show; `main` is each task's own. */
 export type ScoreView = Score | 'main';
 

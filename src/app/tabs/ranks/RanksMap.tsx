@@ -5,6 +5,7 @@ import { Sparkline } from '../../charts/Figure.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { Segmented } from '../../ui/controls.tsx';
 import { NONE, percent } from '../../ui/format.ts';
+import { gridStep } from '../../ui/hooks.ts';
 import {
   foldableKeys,
   headOf,
@@ -415,23 +416,19 @@ export function RanksMap({ rows, courses, selected }: RanksMapProps) {
   );
 }
 
-/** Moves between the visible tensor cells with the arrow keys. */
+/** Moves between the visible tensor cells by {@link gridStep}. */
 function moveFocus(event: KeyboardEvent<HTMLElement>): void {
   const from = event.target instanceof Element ? event.target.closest('[role=gridcell]') : null;
   const line = from?.parentElement;
-  if (!from || !line) return;
+  if (!line || !isChoosable(from)) return;
   const at = [...line.children].indexOf(from);
-  let target: Element | null | undefined;
-  if (event.key === 'ArrowLeft') target = from.previousElementSibling;
-  else if (event.key === 'ArrowRight') target = from.nextElementSibling;
-  else if (event.key === 'ArrowUp' || event.key === 'ArrowDown') {
-    const step = event.key === 'ArrowUp' ? 'previousElementSibling' : 'nextElementSibling';
-    let other = line[step];
-    while (other !== null && !isChoosable((target = other.children[at]))) other = other[step];
-  } else return;
-  if (!isChoosable(target)) return;
+  const cells = [...line.children].filter(isChoosable);
+  const column = [...event.currentTarget.children].map(({ children }) => children[at]).filter(isChoosable);
+  const place = [column.indexOf(from), cells.indexOf(from)] as const;
+  const next = gridStep(event.key, place, column.length, cells.length);
+  if (next === null) return;
   event.preventDefault();
-  target.focus();
+  (next[0] === place[0] ? cells[next[1]] : column[next[0]]).focus();
 }
 
 const isChoosable = (cell: Element | null | undefined): cell is HTMLButtonElement =>

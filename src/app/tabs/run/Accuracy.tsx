@@ -13,7 +13,6 @@ import { usePageState } from '../../state/page-context.tsx';
 import {
   changeSinceLearned,
   changeText,
-  gridStep,
   matrixOf,
   SCORE_NAMES,
   scoreIn,
@@ -21,6 +20,7 @@ import {
   type ScoreView,
 } from '../../state/scores.ts';
 import { percent, significant, whole } from '../../ui/format.ts';
+import { gridStep } from '../../ui/hooks.ts';
 import styles from './run.module.css';
 
 type Cell = readonly [round: number, task: number];
