@@ -17,6 +17,7 @@ import {
   type Moment,
   PART_NAMES,
   PARTS,
+  WHILE,
 } from '../run/planning/memory-plan.ts';
 import { type MemoryQuestion, planMemory, planRun, type RunPlan, storedTypes } from '../run/planning/plan-run.ts';
 import { testAhead, workAhead } from '../run/planning/planned-work.ts';
@@ -215,12 +216,6 @@ function labelsOf({ settings, customTasks }: ChosenRun): Promise<string[][]> {
     }),
   );
 }
-
-const WHILE: Readonly<Record<Moment, string>> = {
-  training: 'training',
-  measuring: 'building spaces',
-  testing: 'testing',
-};
 
 /** A table of the parts, then of the moments. */
 function describe({ parts, moment, moments }: MemoryPlan): string {

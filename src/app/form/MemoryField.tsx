@@ -1,6 +1,6 @@
 import { type ErrorReport, explained } from '../../base/errors.ts';
 import { useId, useState } from 'react';
-import { adviceFor, type MemoryPlan, type Moment, PART_NAMES, PARTS } from '../../run/planning/memory-plan.ts';
+import { adviceFor, type MemoryPlan, type Moment, PART_NAMES, PARTS, WHILE } from '../../run/planning/memory-plan.ts';
 import { hubOrigin } from '../../weights/hub.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
 import { bytes } from '../ui/format.ts';
@@ -54,12 +54,6 @@ function LookUp() {
 /** Bytes that the desktop leaves free on a 6 GiB laptop card. */
 const COMMON_CARD = 5 * 2 ** 30;
 
-const WHILE: Readonly<Record<Moment, string>> = {
-  training: 'while training',
-  measuring: 'while building spaces',
-  testing: 'while testing',
-};
-
 function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
   const budget = usePageState(({ memoryBudget }) => memoryBudget);
   const draft = usePageState((state) => state.draft);
@@ -68,7 +62,7 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
   return (
     <div className={`stack ${styles.planned}`} data-old={isOld}>
       <p>
-        At most <strong data-testid="planned-total">{bytes(plan.total)}</strong> {WHILE[plan.moment]}
+        At most <strong data-testid="planned-total">{bytes(plan.total)}</strong> while {WHILE[plan.moment]}
       </p>
       {refusal !== null && <Refusal error={refusal} />}
       {budget === null && plan.total > COMMON_CARD && (
@@ -79,7 +73,7 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
       <details className="more">
         <summary>Breakdown</summary>
         <table className={`table ${styles.plain}`}>
-          <caption className="hidden-visually">Memory by use, {WHILE[plan.moment]}</caption>
+          <caption className="hidden-visually">Memory by use, while {WHILE[plan.moment]}</caption>
           <tbody>
             {PARTS.filter((part) => plan.parts[part] > 0).map((part) => (
               <tr key={part}>
@@ -89,7 +83,7 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
             ))}
             {others.map((moment) => (
               <tr key={moment} className="muted">
-                <th scope="row">Total, {WHILE[moment]}</th>
+                <th scope="row">Total, while {WHILE[moment]}</th>
                 <td>{bytes(plan.moments[moment] ?? 0)}</td>
               </tr>
             ))}

@@ -36,6 +36,28 @@ describe('TimeEstimate', () => {
     expect(pace).toBeLessThan(3);
   });
 
+  it('forgets a first step that compiled kernels', () => {
+    const estimate = new TimeEstimate(left({ train: 102 }));
+    for (const seconds of [9, 1]) estimate.did('train', 1, seconds);
+    expect(estimate.timeLeft?.seconds).toBeCloseTo(100, 9);
+  });
+
+  it('stays within 30 % where another program slows every other ten seconds to a half, and its range holds the truth', () => {
+    const step = (i: number): number => (Math.floor(i / 50) % 2 === 0 ? 0.2 : 0.4);
+    const steps = 1000;
+    const seconds = Array.from({ length: steps }, (_, i) => step(i));
+    const estimate = new TimeEstimate(left({ train: steps }));
+    for (const [i, taken] of seconds.entries()) {
+      estimate.did('train', 1, taken);
+      const real = seconds.slice(i + 1).reduce((a, b) => a + b, 0);
+      if (i < 200 || real < 60) continue;
+      const { seconds: told, least, most } = estimate.timeLeft ?? { seconds: NaN, least: NaN, most: NaN };
+      expect(told / real).toBeLessThan(1.3);
+      expect(real / told).toBeLessThan(1.3);
+      expect([least <= real, real <= most]).toEqual([true, true]);
+    }
+  });
+
   it('ends at 0, not below', () => {
     expect(new TimeEstimate(left({})).timeLeft?.seconds).toBe(0);
     const estimate = new TimeEstimate(left({ train: 2, test: 2 }));

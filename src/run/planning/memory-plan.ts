@@ -23,8 +23,14 @@ export const PART_NAMES: Readonly<Record<Part, string>> = {
   readBack: 'Read back, for a moment',
 };
 
-/** When memory is taken: in a training step, when spaces are built after a task, and in a test. */
-export type Moment = 'training' | 'measuring' | 'testing';
+/** When memory is taken, in words: in a training step, when spaces are built after a task, and between two rounds. */
+export const WHILE = {
+  training: 'training',
+  measuring: 'building spaces',
+  testing: 'testing',
+  reading: 'measuring general text',
+} as const;
+export type Moment = keyof typeof WHILE;
 
 /** GPU memory of a run at its peak, in bytes. Drivers take a little more. */
 export interface MemoryPlan {
@@ -49,6 +55,7 @@ export function adviceFor({ frozenWeights, activations }: Advised, moment?: Mome
   const helpsToRecompute = activations === 'keep' && (moment === undefined || moment === 'training');
   const batch = moment === 'testing' ? 'a smaller test batch' : 'a smaller batch';
   const advice = [
+    ...(moment === 'reading' ? ['measure no general text (training.generalText)'] : []),
     ...(helpsToRecompute ? ['recompute activations instead of storing them'] : []),
     ...(frozenWeights === '4-bit' ? [] : [`store frozen weights in ${frozenWeights === '8-bit' ? 4 : '8 or 4'} bits`]),
     `use ${batch} or shorter prompts`,
@@ -64,10 +71,10 @@ export function adviceFor({ frozenWeights, activations }: Advised, moment?: Mome
  */
 export function checkBudget(plan: MemoryPlan, budget: number | null, training: Advised): void {
   if (budget === null || plan.total <= budget) return;
-  const when = { training: 'Training', measuring: 'Building the spaces', testing: 'Testing' }[plan.moment];
+  const doing = WHILE[plan.moment];
   throw new GorpError(
     'run/too-little-memory',
-    `${when} needs ${formatBytes(plan.total)} of memory; the limit is ${formatBytes(budget)}.`,
+    `${doing[0].toUpperCase()}${doing.slice(1)} needs ${formatBytes(plan.total)} of memory; the limit is ${formatBytes(budget)}.`,
     adviceFor(training, plan.moment),
   );
 }

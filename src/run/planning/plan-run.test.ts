@@ -77,8 +77,12 @@ test('a run that is measured by general text plans its memory, and takes no more
       },
     );
   const [without, measured] = [await of('none'), await of('own:mine')];
-  const testing = [without, measured].map(({ plan }) => plan.moments.testing ?? 0);
-  expect(testing[1]).toBeGreaterThan(testing[0]);
+  expect(without.plan.moments.reading).toBeUndefined();
+  expect(measured.plan.moments.reading).toBeGreaterThan(without.plan.moments.testing ?? 0);
+  expect(measured.plan.moment).toBe('reading');
+  const refused = (): void =>
+    checkBudget(measured.plan, measured.plan.total - 1, embeddedSettings('full', 'gorp').training);
+  expect(refused).toThrow(/^Measuring general text needs .* of memory; the limit is/);
   for (const { peak, plan } of [without, measured]) expect(peak).toBeLessThanOrEqual(plan.total);
 });
 

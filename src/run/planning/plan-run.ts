@@ -150,7 +150,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   if (work.generalText !== null) {
     const { rows, tokens } = work.generalText;
     const scoring = await compileScoring({ device, network, layers: learner.layers }, rows, true);
-    note('testing', scoring.readBytes);
+    note('reading', scoring.readBytes);
     const each = times(1 / tokensOf(rows), programsOf(device, scoring.programs));
     generalText = times(tokens, each);
     scoring.destroy();

@@ -18,6 +18,8 @@ export class TimeEstimate {
   readonly #left: Record<WorkKind, number>;
   /** What each kind of work has taken so far. */
   readonly #paces = new Map<WorkKind, Pace>();
+  /** Seconds of all work so far. */
+  #clock = 0;
   /** Operations and seconds so far of all kinds but `save`. */
   #operations = 0;
   #seconds = 0;
@@ -33,7 +35,9 @@ export class TimeEstimate {
   did(kind: WorkKind, amount: number, seconds: number): void {
     this.dropped(kind, amount);
     if (amount <= 0) return;
-    this.#paces.set(kind, withNext(this.#paces.get(kind), seconds / amount));
+    this.#clock += seconds;
+    const memory = Math.max(SHORTEST_MEMORY, this.#clock);
+    this.#paces.set(kind, withNext(this.#paces.get(kind), { amount, seconds }, memory));
     if (kind === 'save') return;
     this.#operations += amount;
     this.#seconds += seconds;
@@ -57,11 +61,9 @@ export class TimeEstimate {
     for (const kind of kinds) {
       const pace = this.#paces.get(kind);
       const usual = kind === 'save' ? SECONDS_PER_BYTE : this.#seconds / this.#operations;
-      const seconds = (this.#left[kind] * (pace?.seconds ?? usual)) / (1 - this.#pauses);
-      const doubt =
-        pace === undefined
-          ? UNSEEN
-          : Math.exp(Math.max(LEAST_DOUBT, pace.spread / Math.sqrt(Math.min(RECENT, pace.count))));
+      const each = pace === undefined ? usual : pace.seconds / pace.amount;
+      const seconds = (this.#left[kind] * each) / (1 - this.#pauses);
+      const doubt = pace === undefined ? UNSEEN : Math.exp(Math.max(LEAST_DOUBT, DEVIATION * pace.spread));
       left.seconds += seconds;
       left.least += seconds / doubt;
       left.most += seconds * doubt;
@@ -77,27 +79,53 @@ export interface TimeLeft {
   readonly most: number;
 }
 
-/** Seconds for each operation of a kind, with more weight on recent ones; and how far its logarithm strays from that. */
-interface Pace {
-  readonly count: number;
+/** Work and its seconds. */
+interface Done {
+  readonly amount: number;
   readonly seconds: number;
+}
+
+/** What a kind of work has taken, less of what is long ago; and the mean distance of a stretch's pace from it, as logarithms. */
+interface Pace extends Done {
+  readonly count: number;
   readonly spread: number;
+  /** Stretches that the spread comes from, and the one that has begun. */
+  readonly stretches: number;
+  readonly begun: Done;
 }
 
 /** The spread after a single observation, which may have compiled kernels; and the least doubt, after many. */
 const [FIRST_DOUBT, LEAST_DOUBT] = [0.4, 0.15];
-/** Observations that the pace is a mean of, about. */
-const RECENT = 6;
+/** After how many seconds of work what came before counts a third, at least. It is what the run has worked so far: another program comes and goes. */
+const SHORTEST_MEMORY = 20;
+/** The standard deviation for each unit of the mean distance, if it is normal. */
+const DEVIATION = Math.sqrt(Math.PI / 2);
 /** By which factor work of a kind not seen yet may take more or less than others. */
 const UNSEEN = 2.5;
+/** A stretch as a share of the memory: within it steps of different lengths even out, other programs do not. */
+const STRETCH = 0.02;
 
-function withNext(known: Pace | undefined, next: number): Pace {
-  if (known === undefined) return { count: 1, seconds: next, spread: FIRST_DOUBT };
-  const weight = Math.max(0.3, 1 / (known.count + 1));
-  const blend = (before: number, now: number): number => (1 - weight) * before + weight * now;
-  const distance = next > 0 && known.seconds > 0 ? Math.abs(Math.log(next / known.seconds)) : 0;
-  return { count: known.count + 1, seconds: blend(known.seconds, next), spread: blend(known.spread, distance) };
+function withNext(known: Pace | undefined, next: Done, memory: number): Pace {
+  if (known === undefined) {
+    return { ...next, count: 1, spread: FIRST_DOUBT, stretches: 0, begun: { amount: 0, seconds: 0 } };
+  }
+  // The first may have compiled kernels.
+  const isFaster = next.seconds * known.amount < known.seconds * next.amount;
+  const pace = sumOf(known, known.count === 1 && isFaster ? 0 : Math.exp(-next.seconds / memory), next);
+  const begun = sumOf(known.begun, 1, next);
+  const count = known.count + 1;
+  if (begun.seconds < STRETCH * memory) return { ...known, ...pace, count, begun };
+  const stretches = known.stretches + 1;
+  const weight = Math.max(begun.seconds / pace.seconds, 1 / (stretches + 1));
+  const distance = Math.abs(Math.log((begun.seconds * pace.amount) / (begun.amount * pace.seconds)));
+  const spread = (1 - weight) * known.spread + weight * distance;
+  return { ...pace, count, spread, stretches, begun: { amount: 0, seconds: 0 } };
 }
+
+const sumOf = (before: Done, share: number, next: Done): Done => ({
+  amount: share * before.amount + next.amount,
+  seconds: share * before.seconds + next.seconds,
+});
 
 /** A run as it is planned. */
 export interface PlannedRun extends TestedRounds {
