@@ -204,13 +204,17 @@ export function splitLabels(
 
 /** Why a file with no text to test makes no task. */
 export const tooFewTexts = (form: TaskForm): GorpError =>
-  customTaskError(
-    'tasks/empty',
-    form === 'labels'
-      ? 'No label has two different texts, one to train on and one to test on'
-      : 'There are not two different texts, one to train on and one to test on',
-    'Add examples to the file.',
-  );
+  form === 'text'
+    ? customTaskError(
+        'tasks/empty',
+        'It has too little text: a part of it is set aside to test on',
+        'Add text to the file.',
+      )
+    : customTaskError(
+        'tasks/empty',
+        `${form === 'labels' ? 'No label has' : 'There are not'} two different texts, one to train on and one to test on`,
+        'Add examples to the file.',
+      );
 
 /**
  * Makes a task from a table according to its specification.

@@ -36,7 +36,7 @@ export class TimeEstimate {
     this.dropped(kind, amount);
     if (amount <= 0) return;
     this.#clock += seconds;
-    const memory = Math.max(SHORTEST_MEMORY, this.#clock);
+    const memory = Math.max(SHORTEST_MEMORY, this.#clock / 2);
     this.#paces.set(kind, withNext(this.#paces.get(kind), { amount, seconds }, memory));
     if (kind === 'save') return;
     this.#operations += amount;
@@ -96,7 +96,7 @@ interface Pace extends Done {
 
 /** The spread after a single observation, which may have compiled kernels; and the least doubt, after many. */
 const [FIRST_DOUBT, LEAST_DOUBT] = [0.4, 0.15];
-/** After how many seconds of work what came before counts a third, at least. It is what the run has worked so far: another program comes and goes. */
+/** After how many seconds of work what came before counts a third, at least. It is half of what the run has worked so far: another program comes and goes. */
 const SHORTEST_MEMORY = 20;
 /** The standard deviation for each unit of the mean distance, if it is normal. */
 const DEVIATION = Math.sqrt(Math.PI / 2);
