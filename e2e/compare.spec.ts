@@ -253,6 +253,8 @@ test('files that cannot be compared or taken over say why, and a queue continues
   await dropFromDisk(page.getByTestId('compared'), own);
   await expect(problem).toBeHidden();
   await expect(page.getByTestId('compared').getByRole('listitem')).toHaveText([/^gorp, seed 1/]);
+  await page.getByTestId('take-results').setInputFiles('docs/studies/lasting/report.json');
+  await expect(page.getByTestId('study-report')).toContainText('24 of 24 runs have been made.');
   await takeResults(page, [quickResults('er', 1)]);
   const needs = page.getByTestId('differences').locator('tbody tr td:first-of-type');
   await expect(needs, 'what each method needs').toHaveText(['–', 'old data']);

@@ -31,13 +31,13 @@ export function sharedBorders(runs: readonly Pick<Results, 'curves' | 'settings'
   return all.every(fits) ? longest : [];
 }
 
-/** Says how many runs have no losses, as studies save them. */
+/** Says how many runs have no losses, as studies save long ones. */
 function without(groups: readonly SettingsGroup[]): string {
   const runs = groups.flatMap((group) => group.runs);
   const bare = runs.filter(({ results }) => results.curves.step.length === 0).length;
   if (bare === 0) return '';
   const which = bare === runs.length ? 'These runs were' : `${bare} of these runs ${bare === 1 ? 'was' : 'were'}`;
-  return ` ${which} saved without losses, as studies do unless their plan says “curves”.`;
+  return ` ${which} saved without losses, as studies save long runs unless their plan says “curves”.`;
 }
 
 /** Table rows per line. */

@@ -31,7 +31,7 @@ export function RanksTab() {
   const rows = useMemo(() => tensorRows(spaces, settings.order.length, soft), [spaces, settings, soft]);
   const likeness = useMemo(() => taskLikeness(spaces, settings.order.length), [spaces, settings]);
 
-  if (spacePlan === null) {
+  if (spacePlan === undefined) {
     return (
       <div className="sections">
         <p className="about">

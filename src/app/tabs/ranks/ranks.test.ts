@@ -1,5 +1,10 @@
+import { createElement } from 'react';
 import { describe, expect, it } from 'vitest';
 import type { TensorSpace } from '../../../run/results/results.ts';
+import { quickResults } from '../../../testing/scripted-results.ts';
+import { endedRun } from '../../state/run-state.ts';
+import { markup, silentPage, textOf } from '../../testing/markup.ts';
+import { RanksTab } from './RanksTab.tsx';
 import {
   chanceAngle,
   degrees,
@@ -24,6 +29,17 @@ const space = (name: string, added: number, total: number, dimension = 8): Tenso
   orthonormality: 2e-7,
   directions: 3,
   angles: [],
+});
+
+it.each([
+  ['seq-lora', 'has no shared space', 'Directions held'],
+  ['gorp', 'Directions held', 'has no shared space'],
+] as const)('the tab of a run of %s says that it %s', (method, said, other) => {
+  const page = silentPage();
+  page.store.setState({ run: endedRun(quickResults(method, 1)) });
+  const text = textOf(markup(page, createElement(RanksTab)));
+  expect(text).toContain(said);
+  expect(text).not.toContain(other);
 });
 
 describe('tensorRows', () => {

@@ -249,7 +249,7 @@ export function LossChart() {
 }
 
 const NOT_YET = 'Losses appear with the first training steps.';
-const NOT_SAVED = 'These results were saved without their losses, as studies save them.';
+const NOT_SAVED = 'These results were saved without their losses, as studies save long runs.';
 
 /** The parts of a run that the chart draws. */
 interface LossData {
