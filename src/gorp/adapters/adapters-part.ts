@@ -7,18 +7,9 @@ import { plainTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import { outsideRows, recordLeadingVectors, sketchSize } from '../../linear-algebra/block-power.ts';
 import type { Meters } from '../part/layer-statistics.ts';
 import type { AdapterPlan, Schedule } from '../part/method-plan.ts';
-import type {
-  CovarianceSum,
-  EndedTask,
-  LayerPass,
-  LayerUses,
-  Part,
-  Reservation,
-  TaskOf,
-  UpdateParts,
-} from '../part/part.ts';
+import type { CovarianceSum, EndedTask, LayerPass, LayerUses, TaskOf } from '../part/part.ts';
+import { GroupedPart } from '../part/grouped-part.ts';
 import type { Stack } from '../part/stack.ts';
-import type { SavedProgress, SavedTensors, StateTensor } from '../part/state.ts';
 import type { LayerGroup } from '../part/trainable-group.ts';
 import { InputSpaces, type SpaceSource } from '../spaces/input-spaces.ts';
 import { LoraGroup } from './lora-group.ts';
@@ -61,12 +52,11 @@ export async function writeDesignedA(
 }
 
 /** LoRA adapters of all layers that get them (docs/method.md, section 2), in groups of layers of one shape. */
-export class Adapters implements Part {
+export class Adapters extends GroupedPart<LoraGroup> {
   readonly plan: AdapterPlan;
   readonly #device: Device;
   readonly #schedule: Schedule;
   readonly #inputSpaces: InputSpaces | undefined;
-  readonly groups: LoraGroup[] = [];
 
   /**
    * @param readsEarlier whether another part reads the pairs of earlier tasks one by one.
@@ -80,18 +70,14 @@ export class Adapters implements Part {
     space: SpaceSource,
     readsEarlier: boolean,
   ) {
+    super();
     this.plan = plan;
     this.#device = device;
     this.#schedule = schedule;
     this.#inputSpaces = space instanceof InputSpaces ? space : undefined;
     const isKept = plan.pairs === 'per-task' && schedule === 'in-turn';
     const previous = !isKept ? 'dropped' : readsEarlier ? 'kept' : 'folded';
-    try {
-      for (const group of layers) this.groups.push(new LoraGroup(device, group, plan, previous, space));
-    } catch (error) {
-      this.destroy();
-      throw error;
-    }
+    this.open(layers.map((group) => () => new LoraGroup(device, group, plan, previous, space)));
   }
 
   get trainable(): number {
@@ -115,16 +101,8 @@ export class Adapters implements Part {
     return stored && { trainable: false, gradient: undefined, stored };
   }
 
-  groupOf(layer: string): LoraGroup | undefined {
-    return this.groups.find(({ layers }) => layers.names.includes(layer));
-  }
-
   get trained(): readonly Stack[] {
     return this.groups.flatMap(({ adapters }) => [adapters.A, adapters.B]);
-  }
-
-  trains(layer: string): boolean {
-    return this.groupOf(layer) !== undefined;
   }
 
   /** y + s (d(x) A_prevᵀ) B_prevᵀ + s (d(x) Aᵀ) Bᵀ: docs/method.md, eq. (1). */
@@ -164,12 +142,6 @@ export class Adapters implements Part {
     for (const group of this.groups) group.recordSquares(g, meters);
   }
 
-  recordUpdate({ g, clip, rates, meters, measures }: UpdateParts): void {
-    for (const group of this.groups) {
-      group.recordUpdate({ g, clip, rates, meters: measures ? meters.spaceMetersOf(group) : undefined });
-    }
-  }
-
   /** Freezes the pair of the task before, if each task has its own; those learned apart drop it. */
   async beginTask({ task, seed }: TaskOf): Promise<void> {
     const isFresh = task === 1 || this.plan.pairs === 'per-task';
@@ -206,21 +178,5 @@ export class Adapters implements Part {
   /** Frozen pairs are saved, beside the one in training, which counts as a state of the device. */
   savedBytes(): number {
     return this.groups.reduce((sum, { adapters }) => sum + adapters.previousBytes, 0);
-  }
-
-  reserve(reservation: Reservation): void {
-    for (const group of this.groups) group.reserve(reservation);
-  }
-
-  state(training: boolean): StateTensor[] {
-    return this.groups.flatMap((group) => group.state(training));
-  }
-
-  async restore(saved: SavedTensors, progress: SavedProgress): Promise<void> {
-    for (const group of this.groups) await group.restore(saved, progress);
-  }
-
-  destroy(): void {
-    for (const group of this.groups) group.destroy();
   }
 }

@@ -5,29 +5,24 @@ import type { Half, Turn } from '../../linear-algebra/block-power.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { LayerGroup } from '../part/trainable-group.ts';
 import type { Meters } from '../part/layer-statistics.ts';
-import type { LayerPass, LayerUses, Part, Reservation, TaskOf, UpdateParts } from '../part/part.ts';
+import type { LayerPass, LayerUses, TaskOf } from '../part/part.ts';
 import type { SpaceSource } from '../spaces/input-spaces.ts';
+import { GroupedPart } from '../part/grouped-part.ts';
 import type { Stack } from '../part/stack.ts';
-import type { SavedProgress, SavedTensors, StateTensor } from '../part/state.ts';
 import { AdamTrainer } from './adam-trainer.ts';
 import { recordSquaredNorm } from './fast-projection.ts';
 import { FullRankGroup } from './full-rank-group.ts';
 import type { FullRankPlan } from '../part/method-plan.ts';
 
 /** Target modules trained full-rank, in groups of layers of one shape. */
-export class FullRankWeights implements Part {
+export class FullRankWeights extends GroupedPart<FullRankGroup> {
   readonly plan: FullRankPlan;
-  readonly groups: FullRankGroup[] = [];
 
   /** @throws GorpError `device/out-of-memory`, …; then nothing stays allocated. */
   constructor(device: Device, plan: FullRankPlan, layers: readonly LayerGroup[], space: SpaceSource) {
+    super();
     this.plan = plan;
-    try {
-      for (const group of layers) this.groups.push(new FullRankGroup(device, group, plan, space));
-    } catch (error) {
-      this.destroy();
-      throw error;
-    }
+    this.open(layers.map((group) => () => new FullRankGroup(device, group, plan, space)));
   }
 
   get trainable(): number {
@@ -53,16 +48,8 @@ export class FullRankWeights implements Part {
     return this.plan.form === 'projected' && this.plan.clipNorm === 'exact';
   }
 
-  groupOf(layer: string): FullRankGroup | undefined {
-    return this.groups.find(({ layers }) => layers.names.includes(layer));
-  }
-
   get trained(): readonly Stack[] {
     return this.groups.flatMap(({ weights, fast }) => [weights, ...(fast?.change ?? [])]);
-  }
-
-  trains(layer: string): boolean {
-    return this.groupOf(layer) !== undefined;
   }
 
   weight(layer: string, uses: LayerUses): { trainable: boolean; gradient: Tensor | undefined } | undefined {
@@ -122,12 +109,6 @@ export class FullRankWeights implements Part {
     }
   }
 
-  recordUpdate({ g, clip, rates, meters, measures }: UpdateParts): void {
-    for (const group of this.groups) {
-      group.recordUpdate({ g, clip, rates, meters: measures ? meters.spaceMetersOf(group) : undefined });
-    }
-  }
-
   /** Merges the pairs of fast projections into the weights. */
   recordMerge(g: Graph): void {
     for (const { fast, weights } of this.groups) fast?.recordMerge(g, weights.tensor);
@@ -155,21 +136,5 @@ export class FullRankWeights implements Part {
 
   resumeTask({ task, tasks }: Pick<TaskOf, 'task' | 'tasks'>): void {
     if (this.#freezes) for (const { trainer } of this.#plain) trainer.resumeTask(task, tasks());
-  }
-
-  reserve(reservation: Reservation): void {
-    for (const group of this.groups) group.reserve(reservation);
-  }
-
-  state(training: boolean): StateTensor[] {
-    return this.groups.flatMap((group) => group.state(training));
-  }
-
-  async restore(saved: SavedTensors, progress: SavedProgress): Promise<void> {
-    for (const group of this.groups) await group.restore(saved, progress);
-  }
-
-  destroy(): void {
-    for (const group of this.groups) group.destroy();
   }
 }
