@@ -15,10 +15,9 @@ import type { MadeRun } from './made-runs.ts';
 import { PartRuns, waitForLock } from './part-runs.ts';
 import { joined, parseStudyPlan, type PlannedRun, type StudyPlan } from './plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots } from './plots.ts';
-import { reportText } from './report.ts';
+import { measurementsCsv, reportText, tablesTex } from './report.ts';
 import { checkSources } from './sources.ts';
 import type { StudySummary } from './summary.ts';
-import { measurementsCsv, tablesTex } from './tables.ts';
 
 /** Seconds between two checkpoints of a run of a study, at least. */
 const EVERY = 120;

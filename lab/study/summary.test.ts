@@ -4,10 +4,9 @@ import { withMeasures } from '../../src/run/results/measures.ts';
 import type { Results } from '../../src/run/results/results.ts';
 import { parseStudyPlan, type PlannedRun } from './plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots, ticksOf } from './plots.ts';
-import { reportText } from './report.ts';
+import { measurementsCsv, reportText, tablesTex } from './report.ts';
 import { bestOf, collect, type MadeRun } from './made-runs.ts';
 import { texTable } from '../../src/run/results/tables.ts';
-import { measurementsCsv, tablesTex } from './tables.ts';
 import { summarise } from './summary.ts';
 
 const PLAN = parseStudyPlan(

@@ -1,4 +1,4 @@
-import { markdownText } from '../../base/markdown.ts';
+import { markdownTable, markdownText } from '../../base/markdown.ts';
 import { deviation, mean } from '../../base/statistics.ts';
 import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
@@ -63,16 +63,17 @@ export function accuracyLines(label: string, runs: readonly Results[]): string[]
   return [
     `**${markdownText(label)}**, ${countsByOwnScores(tasks) ? 'each task’s own score' : 'exact match'} after each round, ${count}, at most ${peak.toFixed(0)} MiB of device memory`,
     '',
-    `| after | ${names.join(' | ')} |`,
-    `|${' --- |'.repeat(columns.length + 1)}`,
-    // A run that was stopped before its first test has no matrix.
-    ...[{ round: 0, name: 'nothing' }, ...namedRounds(settings)].map(({ round, name }) => {
-      const cells = scores.map((score, j) => {
-        const values = runs.map(({ accuracy }) => accuracy[score]?.at(round)?.[j] ?? null);
-        return score === 'loss' ? lossText(values) : percentText(values);
-      });
-      return `| ${[markdownText(name), ...cells].join(' | ')} |`;
-    }),
+    markdownTable(
+      ['after', ...names],
+      // A run that was stopped before its first test has no matrix.
+      [{ round: 0, name: 'nothing' }, ...namedRounds(settings)].map(({ round, name }) => {
+        const cells = scores.map((score, j) => {
+          const values = runs.map(({ accuracy }) => accuracy[score]?.at(round)?.[j] ?? null);
+          return score === 'loss' ? lossText(values) : percentText(values);
+        });
+        return [markdownText(name), ...cells];
+      }),
+    ),
   ];
 }
 
@@ -132,9 +133,7 @@ export function runTable(results: Results): string {
     needs: needsBriefly(planOf(settings.method)),
   };
   const lines = [
-    `| ${Object.keys(cells).join(' | ')} |`,
-    `|${' --- |'.repeat(Object.keys(cells).length)}`,
-    `| ${Object.values(cells).join(' | ')} |`,
+    markdownTable(Object.keys(cells), [Object.values(cells)]),
     '',
     ...accuracyLines(methodTitle(settings.method), [results]),
     ...watchedLines(results),

@@ -10,12 +10,12 @@ import {
   studentInterval,
   studentP,
 } from '../../../run/results/paired-runs.ts';
+import { pText } from '../../../run/results/study-report.ts';
 import { TEST_COLUMNS, testsOf, texTable } from '../../../run/results/tables.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, type ScoreView } from '../../state/scores.ts';
 import { Choice } from '../../ui/controls.tsx';
 import { download } from '../../ui/download.ts';
-import { NONE } from '../../ui/format.ts';
 import { Section } from '../../ui/blocks.tsx';
 import type { SettingsGroup } from './settings-groups.ts';
 
@@ -74,8 +74,6 @@ export function contrastsOf(one: SettingsGroup, others: readonly SettingsGroup[]
   const corrected = holm(found.map(({ p }) => p));
   return found.map((contrast, i) => ({ ...contrast, holmP: corrected[i] }));
 }
-
-const pText = (p: number | null): string => (p === null ? NONE : p < 0.001 ? '< 0.001' : p.toFixed(3));
 
 function differenceText({ interval: { mean, low, high }, isLoss }: Contrast): string {
   const score = isLoss ? 'loss' : 'exact';
