@@ -60,7 +60,7 @@ export const REPORT_BUG = 'This is a bug in gorp-web. Please report it with the 
 export const explained = ({ message, nextStep }: Pick<ErrorReport, 'message' | 'nextStep'>): string =>
   `${message} ${nextStep}`;
 
-/** The same after the code, for a terminal. */
+/** Code, cause and next step of an error, as a terminal shows them. */
 export const explainedWithCode = (error: ErrorReport): string => `${error.code}: ${explained(error)}`;
 
 /** A report as an error again. */

@@ -7,5 +7,5 @@ export const code = (): { version: string; commit: string } => ({
   commit: __APP_COMMIT__,
 });
 
-/** The same in words. */
+/** Version and commit as one text. */
 export const versionText = (): string => `${__APP_VERSION__} (${__APP_COMMIT__})`;

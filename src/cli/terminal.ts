@@ -7,7 +7,7 @@ export const printable = (text: string): string =>
 
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-/** The same for a text of one line. */
+/** A text as one printable line: line feeds are escaped too. */
 export const oneLine = (text: string): string => printable(text).replaceAll('\n', '\\n');
 
 /**

@@ -72,7 +72,7 @@ export type { StepRecord } from './learner/step.ts';
 export class Learner {
   readonly #core: LearnerCore;
   readonly layers: Layers;
-  /** The same between two steps of a task, when a part of the change is not in the weights yet. */
+  /** The layers between two steps of a task, when a part of the change is not in the weights yet. */
   readonly layersInTraining: Layers;
   readonly #programs: LearnerPrograms;
 

@@ -24,7 +24,7 @@ export interface Operation {
    * @param scratch the pieces of memory from {@link scratch}; undefined for 0.
    */
   calls(planner: Planner, scratch: readonly (Tensor | undefined)[]): readonly KernelCall[];
-  /** The same on the CPU: reads inputs, fills outputs. */
+  /** The plain reference on the CPU, in f64: reads inputs, fills outputs. */
   reference(value: (tensor: Tensor) => Numbers): void;
   /**
    * Records the gradient: d loss / d input for each input (undefined if there is none), given d loss / d output.
@@ -177,7 +177,7 @@ export function recomputeBlocks(graph: Graph): void {
   operations.splice(0, operations.length, ...result);
 }
 
-/** The same operation on other tensors. */
+/** A copy of an operation that works on other tensors. */
 function withTensors(operation: Operation, others: ReadonlyMap<Tensor, Tensor>): Operation {
   const other = (tensor: Tensor): Tensor => others.get(tensor) ?? tensor;
   return {

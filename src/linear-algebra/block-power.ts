@@ -30,7 +30,7 @@ export const sketchSize = (rank: number, out: number, inputs: number): number =>
 export const outsideRows = (g: Graph, x: Tensor, P: Tensor | undefined): Tensor =>
   P === undefined ? x : matmul(g, x, P, { layout: 'nn' });
 
-/** The same in place. */
+/** Removes from the rows of x, in place, their part in a space of inputs. */
 function removeWithin(g: Graph, x: Tensor, P: Tensor | undefined): void {
   if (P !== undefined) addInto(g, outsideRows(g, x, P), x, 1, 0);
 }

@@ -89,7 +89,7 @@ function tridiagonalise(a: Matrix): Tridiagonal {
   for (let step = columns.next(); ; step = columns.next()) if (step.done === true) return step.value;
 }
 
-/** The same, column by column. */
+/** Reduces one column, then yields, so that long work can be interrupted. */
 function* reduction(a: Matrix): Generator<undefined, Tridiagonal> {
   const { rows: n, data } = a;
   const diagonal = new Float64Array(n);

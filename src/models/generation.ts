@@ -22,7 +22,7 @@ export interface TokensRead {
   readonly positions: Tensor;
   /** u32 [R, 6]: which tokens they see. */
   readonly spans: Tensor;
-  /** The same of the sources, of a model that reads them apart. */
+  /** u32 [R, 6]: which sources they see, in a model that reads sources apart. */
   readonly cross: Tensor;
   /** How many spans of these tables ask: the first ones. */
   readonly asking: number;
@@ -30,7 +30,7 @@ export interface TokensRead {
   readonly memory?: KeyMemory | undefined;
 }
 
-/** The same with a memory. */
+/** Tokens that later ones see, since their keys and values are stored. */
 type Remembered = TokensRead & { readonly memory: KeyMemory };
 
 /** How a model family reads sources and writes answers. */

@@ -49,7 +49,7 @@ export interface Tokenizer {
   encodeLabel(text: string): number[];
   /** Text of token ids; special tokens and ids without an entry are left out. */
   decode(ids: readonly number[]): string;
-  /** The same with special tokens written out: what a model reads. */
+  /** Text of token ids with special tokens written out, as a model reads it. */
   decodeWhole(ids: readonly number[]): string;
   /** Whether a token is special, not text. */
   isSpecial(id: number): boolean;

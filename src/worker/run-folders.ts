@@ -42,7 +42,7 @@ export async function shown(): Promise<string> {
   }
 }
 
-/** The same, for the holder of the lock. */
+/** Reads the key of the model shown last. The caller holds the lock. */
 async function readShown(rounds: FileSystemDirectoryHandle): Promise<string> {
   try {
     return await (await (await rounds.getFileHandle(SHOWN)).getFile()).text();

@@ -16,10 +16,10 @@ const READ = ['title', 'aria-label', 'aria-description', 'placeholder', 'alt'];
  */
 export const jsx: typeof react.jsx = (type, props, key) => react.jsx(type, shownProps(type, props), key);
 
-/** The same of elements with several children. */
+/** Makes elements with several children. */
 export const jsxs: typeof react.jsxs = (type, props, key) => react.jsxs(type, shownProps(type, props), key);
 
-/** The same while developing. */
+/** Makes elements while developing. */
 export const jsxDEV = (type: React.ElementType, props: unknown, key?: React.Key, several = false): React.ReactElement =>
   (several ? jsxs : jsx)(type, props, key);
 

@@ -55,7 +55,7 @@ export class OutputMagnitudes {
     );
   }
 
-  /** The same in place. */
+  /** Masks the rows of A or B in place. */
   recordMask(g: Graph, part: 'A' | 'B', { tensor, shape }: Stack): void {
     addInto(g, this.masked(g, part, tensor, shape), tensor, 1, 0);
   }

@@ -107,7 +107,7 @@ export class Gates implements Part {
     this.setKey(reads, seed);
   }
 
-  /** The same without the key, which is set by {@link setKey}. */
+  /** Begins a task without its key, which {@link setKey} sets. */
   async start(task: number, seed: number): Promise<void> {
     const [first, second] = this.weights;
     if (task > 1) for (const part of this.weights) await part.freeze();

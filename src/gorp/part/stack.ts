@@ -77,7 +77,7 @@ export class Stack {
     return this.names.map((_, i) => new Float32Array(bytes, i * stride * 4, size));
   }
 
-  /** The same by name. */
+  /** Reads all matrices back, by the name of their layer; waits for the device. */
   async read(): Promise<Map<string, Matrix>> {
     const all = await this.readAll();
     return new Map(this.names.map((name, i) => [name, matrix(this.rows, this.columns, all[i])]));

@@ -112,7 +112,7 @@ export const directionsToSave = (directions: ReadonlyMap<string, readonly Matrix
     tasks.map((one, i) => hostTensor(directionsName(name, i + 1), one, 'F32')),
   );
 
-/** The same, saved. @param tasks learned so far. @throws GorpError `run/state-does-not-fit`. */
+/** Reads the main directions of each learned task from a saved state. @param tasks learned so far. @throws GorpError `run/state-does-not-fit`. */
 export async function savedDirections(
   saved: SavedTensors,
   name: string,

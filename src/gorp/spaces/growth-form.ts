@@ -48,7 +48,7 @@ export interface GrowthForm {
    * @throws GorpError `run/not-finite`, with the layer's name.
    */
   grow(each: readonly InputOnBench[], place: PlaceInOrder, between: Between): Promise<GrownInput[]>;
-  /** The same from what was saved. */
+  /** Computes P of every space on the bench from states that were saved. */
   rebuild(names: readonly string[], states: readonly PackedSymmetric[]): Promise<void>;
 }
 

@@ -96,7 +96,7 @@ export class InputSpaces implements Part {
     return this.#stackOf(name)?.view(name, false);
   }
 
-  /** The same on the host; waits for the device. */
+  /** Reads P of the input that a layer reads, [in, in], to the host; waits for the device. */
   async read(layer: string): Promise<Matrix | undefined> {
     const { name, width } = this.inputOf(layer);
     const stack = this.#stackOf(name);
@@ -163,7 +163,7 @@ export class InputSpaces implements Part {
     return this.#inputs.reduce((sum, { width }) => sum + 4 * (packedLength(width) + directions * width), 0);
   }
 
-  /** The same with what growing spaces takes on the host. */
+  /** Maximum bytes on the host: {@link savedBytes}, and what takes most while spaces grow. */
   hostBytes(tasks: number): number {
     const growth = [...this.#widths].map((width) => {
       const count = this.#inputs.filter((input) => input.width === width).length;

@@ -16,7 +16,7 @@ export const ANSWER_TOKENS = 24;
 /** The date in prompts of templates that print one: the same for all runs, so that they are asked the same. */
 export const QUESTIONS_DATE = '2026-01-01T12:00:00';
 
-/** What the progress of a run calls them. */
+/** The name of these questions in the progress of a run. */
 export const QUESTIONS_NAME = 'questions of common knowledge';
 
 /** The questions of common knowledge as a model's chat template puts them. */

@@ -18,7 +18,7 @@ import type { GeneralTextReport, GeneralTextRound } from '../results/results.ts'
 /** Called after every batch with the examples done and their number; it may throw to stop. */
 type OnPart = (done: number, total: number) => Promise<void>;
 
-/** What the progress of a run calls it. */
+/** The name of general text in the progress of a run. */
 export const GENERAL_TEXT_NAME = 'general text';
 
 /** How many of the base model's likeliest tokens KL distinguishes; all others together are one more. */

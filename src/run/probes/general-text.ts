@@ -59,7 +59,7 @@ export interface GeneralText {
   readonly prompts: readonly TaskPrompts[];
 }
 
-/** What results say of it. */
+/** The general text as results describe it. */
 export const reportOfText = ({
   name,
   hash,

@@ -20,7 +20,7 @@ const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
 /** Rows 0..T (0 = before training), columns tasks 1..T; null if not measured. */
 const AccuracyMatrixSchema = v.array(v.array(accuracy));
 
-/** The same of losses; null too if the loss was not finite. */
+/** Losses by round and task, like accuracies; null where nothing was measured or the loss was not finite. */
 const LossMatrixSchema = v.array(v.array(v.nullable(v.pipe(finite, v.minValue(0)))));
 
 /** docs/method.md, section 6; null if the matrix lacks an entry. Fractions, not percent. */

@@ -88,7 +88,7 @@ export const targetLengthOf = (
   tasks: readonly Pick<EncodedTask, 'longestAnswer' | 'form'>[],
 ): number => Math.max(answerLengthOf(targetLength, tasks), ...tasks.map(({ longestAnswer }) => longestAnswer));
 
-/** The same of a run by its results. */
+/** Maximum tokens of an answer in a run, by its results. */
 export const answerLengthIn = ({ settings, tasks }: Pick<Results, 'settings' | 'tasks'>): number =>
   answerLength(
     settings.training.targetLength,

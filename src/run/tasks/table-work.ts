@@ -41,7 +41,7 @@ export async function readHubRows(
   return readParquetFiles(splitFiles(dataset, split, access), { name, sha256: await sourceHash(source) }, rows);
 }
 
-/** The same of rows that a task names. @throws GorpError as {@link readHubRows}. */
+/** Reads the rows of a data set on the hub that a task names. @throws GorpError as {@link readHubRows}. */
 export async function readHubSource({ id, commit, rows, ...choice }: HubSource, access: HubAccess): Promise<TableFile> {
   return readHubRows(await listDataset(id, access, { commit }), choice, rows, access);
 }
