@@ -65,7 +65,7 @@ async function textsToRead({ settings: { model }, access, mayAsk }: PreviewComma
 
 /** Plans the memory and work of a run whose tasks have not been read. */
 async function plan(command: PlanCommand): Promise<PlanAnswer> {
-  const { settings, device: choice, access, mayAsk, labels, outline: known } = command;
+  const { settings, device: choice, access, mayAsk, labels, taught, outline: known } = command;
   const { model, method, training } = settings;
   let modules: ModelModules | null = null;
   try {
@@ -76,7 +76,8 @@ async function plan(command: PlanCommand): Promise<PlanAnswer> {
     const { config } = outline;
     modules = modulesOfConfig(config);
     const { kind, limits } = await chooseDevice(choice, webgpu);
-    const work = workAhead(settings, labels);
+    const ahead = workAhead(settings, labels);
+    const work = { ...ahead, tasks: ahead.tasks + taught };
     const storedAs = storedTypes(outline);
     const { memory, effort } = await planRun({ config, method, training, work, storedAs, device: { kind, limits } });
     return { type: 'planned', plan: memory, effort, outline, modules };

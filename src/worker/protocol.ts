@@ -83,6 +83,8 @@ export interface PlanCommand {
   mayAsk: boolean;
   /** Labels of each task of the order, empty if the page does not know them. */
   labels: string[][];
+  /** Number of tasks that the model was taught before: what they left is stored and read too. */
+  taught: number;
   /** From an earlier answer, to avoid fetching it again; null if there is none. */
   outline: ModelOutline | null;
 }

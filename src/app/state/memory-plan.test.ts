@@ -7,6 +7,7 @@ import type { PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import { createPageStore } from './store.ts';
 import { refusalOf } from './preferences.ts';
 import { createMemoryPlanner } from './memory-plan.ts';
+import { taughtModel } from '../testing/stores.ts';
 import { QUIET_MS } from './text-questions.ts';
 
 beforeEach(() => vi.useFakeTimers());
@@ -104,7 +105,7 @@ test('asks no other server, and sends no token, until the person requests it', (
   const access = { hub: { endpoint: 'https://hub.example', token: 'hf_secret' }, picked: new Map() };
   store.setState(({ draft }) => ({ access, draft: { ...draft, model: 'org/gated' } }));
   vi.advanceTimersByTime(QUIET_MS);
-  expect(asked[0].command).toMatchObject({ mayAsk: false, outline: null });
+  expect(asked[0].command).toMatchObject({ mayAsk: false, outline: null, taught: 0 });
   expect(JSON.stringify(asked[0].command)).not.toContain('hf_secret');
   asked[0].answer({ type: 'unknown-model' });
   expect(store.getState().memoryPlan).toEqual({ status: 'unknown-model' });
@@ -120,4 +121,8 @@ test('asks no other server, and sends no token, until the person requests it', (
   store.setState({ access: { ...access, hub: { endpoint: 'https://other.example', token: null } } });
   vi.advanceTimersByTime(QUIET_MS);
   expect(asked[3].command.outline, 'of another hub').toBeNull();
+
+  store.setState({ teaches: taughtModel(store.getState().draft, 3) });
+  vi.advanceTimersByTime(QUIET_MS);
+  expect(asked.at(-1)?.command.taught, 'what earlier tasks left is stored too').toBe(3);
 });

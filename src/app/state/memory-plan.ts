@@ -68,7 +68,7 @@ export function createMemoryPlanner(
   let source = sourceOf(getState());
 
   const plan = (mayAsk: boolean): (() => void) | null => {
-    const { draft, access, device, userTasks, memoryPlan, modelModules } = getState();
+    const { draft, teaches, access, device, userTasks, memoryPlan, modelModules } = getState();
     if (draftIssues(draft, userTasks, modelModules).size > 0) {
       setState({ memoryPlan: NO_PLAN });
       return null;
@@ -80,6 +80,7 @@ export function createMemoryPlanner(
       access: mayAsk ? access : { ...access, hub: { ...access.hub, token: null } },
       mayAsk,
       labels: draft.order.map((name) => [...taskCard(name, userTasks).labels]),
+      taught: teaches?.model.lessons.length ?? 0,
       outline: known && isAlike(known.source, planned) ? known.outline : null,
     };
     setState({ memoryPlan: { status: 'planning', last: memoryPlan.status === 'planned' ? memoryPlan.plan : null } });
@@ -102,7 +103,7 @@ export function createMemoryPlanner(
   };
 
   const question = createQuestion(store, {
-    basisOf: ({ draft, access, userTasks, device }) => [draft, access, userTasks, device],
+    basisOf: ({ draft, teaches, access, userTasks, device }) => [draft, teaches, access, userTasks, device],
     ask: plan,
     onChange: (state) => {
       const next = sourceOf(state);
