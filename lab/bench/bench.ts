@@ -19,7 +19,7 @@ export interface Place {
   readEmbedded(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Another library's product of [M, K] and [K, N], where it runs. */
   peerMatmul?(M: number, K: number, N: number): Promise<OwnedContender>;
-  /** The same on the CPU. */
+  /** Another library's product on the CPU, where it runs. */
   peerCpuMatmul?(M: number, K: number, N: number): Promise<OwnedContender>;
 }
 

@@ -94,7 +94,7 @@ export const EMBEDDED_STEPS: Part = {
     }),
 };
 
-/** The same for models of published size with random weights, the most telling first. */
+/** Parts that measure models of published size with random weights, the most telling first. */
 export const MODEL_PARTS: readonly Part[] = SUBJECTS.map((subject) => partOf(modelOf(subject)));
 
 function partOf(model: MeasuredModel): Part {

@@ -210,7 +210,7 @@ const knownNames = (custom: readonly string[]): string[] => [
   ...BENCHMARKS.flatMap(({ datasets }) => datasets),
 ];
 
-/** The same, if there must be one. @throws UsageError. */
+/** The task of a name, which must be known. @throws UsageError. */
 export function taskNamed(name: string, custom: readonly string[]): string {
   const found = knownTask(name, custom);
   if (found !== null) return found;

@@ -52,10 +52,10 @@ interface MatmulWindow {
   /** Distance between stored rows of A, and the start of the first. */
   readonly rowA?: number;
   readonly offsetA?: number;
-  /** The same for B. */
+  /** Distance between stored rows of B, and the start of the first. */
   readonly rowB?: number;
   readonly offsetB?: number;
-  /** The same for C and D. */
+  /** Distance between stored rows of C and of D, and the start of the first. */
   readonly rowC?: number;
   readonly offsetC?: number;
 }

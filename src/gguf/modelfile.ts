@@ -103,7 +103,7 @@ function withoutBegin({ raw, asked }: KnownForms, text: string): string {
 const lastMessage = (before: string, after: string): string =>
   `{{ range $i, $_ := .Messages }}{{ if eq (len (slice $.Messages $i)) 1 }}${before}{{ .Content }}${after}{{ end }}{{ end }}`;
 
-/** The same for llama.cpp. */
+/** A Jinja template of llama.cpp that asks with the last message alone. */
 const lastOfJinja = (before: string, after: string): string =>
   `{% for message in messages %}{% if loop.last %}{{ ${jinjaText(before)} }}{{ message.content }}{{ ${jinjaText(after)} }}{% endif %}{% endfor %}`;
 

@@ -2,7 +2,7 @@
 export const GGUF_DTYPES = ['f16', 'q8_0', 'q4_0', 'f32'] as const;
 export type GgufDtype = (typeof GGUF_DTYPES)[number];
 
-/** The same in words. */
+/** Their names in the page’s lists. */
 export const GGUF_WORDS: Readonly<Record<GgufDtype, string>> = {
   f16: 'F16',
   q8_0: 'Q8_0',

@@ -19,7 +19,7 @@ const instance = await openInstance();
 export const acquireTestGpu = async (): Promise<WebGpuDevice> =>
   new WebGpuDevice(await openTestGpu(), { pace: new HalvingPace() });
 
-/** The same, but submits work by measured time, as in a run. */
+/** A device of the test's GPU that submits work by measured time, as in a run. */
 export const acquirePacedGpu = async (): Promise<WebGpuDevice> => new WebGpuDevice(await openTestGpu());
 
 async function openTestGpu(): Promise<Gpu> {

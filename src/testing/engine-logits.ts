@@ -36,7 +36,7 @@ export async function engineLogits(
   }
 }
 
-/** The same of layers, which may have adapters with gates. */
+/** Logits that the engine computes with given layers, which may have adapters with gates. */
 export async function logitsOf(
   device: Device,
   config: unknown,

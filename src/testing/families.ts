@@ -28,7 +28,7 @@ export const familiesIn = (names: readonly string[]): { family: string; referenc
 export const readDecoderConfig = (config: unknown): DecoderConfig =>
   parseDecoderConfig(of(DECODER_TRAITS, config), config);
 
-/** The same for T5 and its relatives. */
+/** Reads the config.json of T5 or one of its relatives. */
 export const readT5Config = (config: unknown): T5Config => parseT5Config(of(T5_FAMILY, config), config);
 
 /** Names and shapes of the parameters that a config.json describes, derived without the families' graphs. */

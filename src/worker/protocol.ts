@@ -366,7 +366,7 @@ export type BenchProgress =
   | { type: 'begun'; name: string }
   | { type: 'ended'; outcome: Outcome };
 
-/** The same with the results and the end, for whoever asked. */
+/** What a measurement of this device sends to whoever asked for it: its progress, its results and its end. */
 export type BenchEvent =
   | BenchProgress
   | { type: 'abilities'; abilities: Abilities }

@@ -45,7 +45,7 @@ interface PeerNumbers {
 const PYTHONS = ['python3', 'python'];
 const LIMIT_MS = 120_000;
 
-/** The same work in PyTorch. @returns undefined where no Python has it. @throws Error with what Python printed. */
+/** Measures this work in PyTorch. @returns undefined where no Python has it. @throws Error with what Python printed. */
 async function measurePyTorch(): Promise<PartReport | undefined> {
   for (const python of PYTHONS) {
     const { code, out, error } = await run(python);

@@ -336,7 +336,7 @@ export function withMethod(settings: RunSettings, name: MethodName): RunSettings
   return { ...settings, method: order === null ? startingMethod(settings.model, name) : publishedMethod(order, name) };
 }
 
-/** The same run with another method: what both methods have, such as rank and rate, stays as it is. */
+/** Gives a run another method: settings that both methods have, such as rank and rate, stay as they are. */
 export const sameWith = (settings: RunSettings, name: MethodName): RunSettings => {
   const other = withMethod(settings, name);
   return { ...other, method: withValues(other.method, settings.method) };

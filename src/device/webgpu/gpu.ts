@@ -213,7 +213,7 @@ export class Answers {
     this.#queue = queue;
   }
 
-  /** The same answer, promptly. */
+  /** Waits for an answer of the device, which arrives promptly meanwhile. */
   async of<T>(answer: Promise<T>): Promise<T> {
     this.#waiting++;
     this.#timer ??= setInterval(() => this.#queue.submit([]), NUDGE);

@@ -121,7 +121,7 @@ export interface EndedTask extends TaskOf {
   readonly examples: readonly TokenPair[];
   /** Whether their answers are free texts, not labels. */
   readonly isFree: boolean;
-  /** The same prompts with the answers of the model as it is now, without those to which it answers nothing. */
+  /** Answers prompts with the model as it is now. Prompts to which it answers nothing are left out. */
   readonly answer: (prompts: readonly TokenPair[]) => Promise<readonly TokenPair[]>;
   /** f32 [1]: a sum of losses, which is never read. */
   readonly loss: Tensor;

@@ -32,7 +32,7 @@ export const ROUND_FILE = 'round.json';
 export const CHECKPOINT_FILE = 'checkpoint.json';
 /** The model's answers to every example of the round's test. */
 export const PREDICTIONS_FILE = 'predict_eval_predictions.jsonl';
-/** The same of tasks that are only tested, which the released code does not have. */
+/** The model's answers in tasks that are only tested, which the released code does not have. */
 export const WATCHED_FILE = 'watched_predictions.jsonl';
 /** Files in a round's folder besides its result files. */
 export const TRAINED_NAMES: readonly string[] = ['adapter', WEIGHTS_FILE, STATE_FILE, ROUND_FILE];

@@ -202,7 +202,7 @@ const GeneralTextRoundSchema = v.strictObject({
   losses: v.array(v.nullable(finite)),
   /** KL(base ‖ model) per token of each passage, 0 but for rounding before training. */
   divergences: v.array(v.nullable(finite)),
-  /** The same of the answers to test prompts of tasks. */
+  /** KL(base ‖ model) per token of the answers to test prompts, by task. */
   prompts: v.array(v.strictObject({ task: round, divergence: v.nullable(finite) })),
 });
 export type GeneralTextRound = v.InferOutput<typeof GeneralTextRoundSchema>;

@@ -76,7 +76,7 @@ const PartSchema = v.object({
    * every method against every other, corrected by Holm.
    */
   contrasts: list(ContrastSchema),
-  /** The same entry, with its runs in the part of the claim, against every method of this part if it is another. */
+  /** The claim's entry, with its runs in the claim's part, against every method of this part if it is another. */
   acrossParts: list(ContrastSchema),
 });
 export type ReportedPart = v.InferOutput<typeof PartSchema>;

@@ -24,7 +24,7 @@ export interface EncodedTask {
   readonly validation: readonly EncodedExample[];
   /** Empty if the task is not tested: a task that an earlier run taught, and whose tests are not at hand. */
   readonly test: readonly EncodedExample[];
-  /** The same test examples in words. */
+  /** The examples of `test` in words. */
   readonly asked: readonly Example[];
   readonly definition: TaskDefinition;
   /** The task's labels as token ids, end-of-text last. */

@@ -129,7 +129,7 @@ export class RoundBatches {
     return this.#sample(this.#samples.end);
   }
 
-  /** The same for the beginning of the task: for adapters made from inputs, or only for learning rates. */
+  /** Batches from all parts of the data for the beginning of the task: adapters are made from their inputs, or rates. */
   beginSample(): Batch[] {
     return this.#sample(this.#samples.begin);
   }

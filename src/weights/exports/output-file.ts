@@ -26,7 +26,7 @@ async function* pieces(all: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
 export const jsonFile = (path: string, value: unknown): OutputFile =>
   textFile(path, () => `${JSON.stringify(value, null, 2)}\n`);
 
-/** The same files below another folder. */
+/** Puts files below a folder. */
 export const within = (folder: string, files: readonly OutputFile[]): OutputFile[] =>
   files.map(({ path, content }) => ({ path: `${folder}/${path}`, content }));
 

@@ -63,7 +63,7 @@ export function setA(address: usize, ld: usize, form: u32): void {
   packingA = F32;
 }
 
-/** The same for B, whose form may also be {@link IN_PLACE}. */
+/** Sets where B lies, and its form, which may also be {@link IN_PLACE}. */
 export function setB(address: usize, ld: usize, form: u32): void {
   b = address;
   ldb = ld;
@@ -80,7 +80,7 @@ export function setPackedA(packing: u32, scales: usize, first: u32): void {
   firstA = first;
 }
 
-/** The same for B, which cannot be {@link IN_PLACE}. */
+/** Sets how B is packed; packed, it cannot be {@link IN_PLACE}. */
 export function setPackedB(packing: u32, scales: usize, first: u32): void {
   packingB = packing;
   scalesB = scales;
