@@ -170,7 +170,8 @@ test('names in a stranger’s results file are text, on the page and in what it 
     const names = [`${evil}1`, `${evil}2${'W'.repeat(20_000)}`];
     return {
       ...results,
-      ...{ name: `${evil} ${seed}`.slice(0, 100), notes: evil },
+      name: `${evil} ${seed}`.slice(0, 100),
+      notes: evil,
       settings: { ...results.settings, order: names, model: evil },
       model: { ...results.model, name: evil, commit: evil },
       tasks: results.tasks.map((task, i) => ({
@@ -306,7 +307,13 @@ test('files that cannot be compared or taken over say why, and a queue continues
 
   await test.step('a queue continues after a run fails, and the cause stays readable', async () => {
     const waiting = (one: RunSettings, id: string): object => ({
-      ...{ id, settings: one, status: 'waiting', estimate: null, seconds: null, run: null, error: null },
+      id,
+      settings: one,
+      status: 'waiting',
+      estimate: null,
+      seconds: null,
+      run: null,
+      error: null,
     });
     const training = { ...settings.training, ...TINY, trainExamples: 4 };
     const runs = [

@@ -52,8 +52,11 @@ export async function openLlamaCpp(library: string): Promise<(file: string, lora
     const { bos, shouldPrependBosToken } = model.tokens;
     const front = shouldPrependBosToken && bos !== null ? [bos] : [];
     const context = await model.createContext({
-      ...{ contextSize: CONTEXT, threads: 1, flashAttention: false },
-      ...{ experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32' },
+      contextSize: CONTEXT,
+      threads: 1,
+      flashAttention: false,
+      experimentalKvCacheKeyType: 'F32',
+      experimentalKvCacheValueType: 'F32',
       ...(lora !== undefined && { lora: { adapters: [{ filePath: resolve(lora), scale: 1 }] } }),
     });
     const sequence = context.getSequence();

@@ -11,11 +11,17 @@ import { templateOf } from '../../src/text/chat-template.ts';
 import { type ChatTurn, plainChat } from '../../src/text/chat-turn.ts';
 
 const MAILS: TaskDefinition = {
-  ...{ name: 'mails', kind: 'TC', labels: ['billing', 'travel & more'] },
+  name: 'mails',
+  kind: 'TC',
+  labels: ['billing', 'travel & more'],
   instruction: 'Which {{ department }} answers “this”?\t`"""`\n',
 };
 const NOTES: TaskDefinition = {
-  ...{ name: 'notes', kind: 'free', instruction: null, labels: [], form: 'free' },
+  name: 'notes',
+  kind: 'free',
+  instruction: null,
+  labels: [],
+  form: 'free',
   frame: { before: '\u00a0Sum up {: ', after: '\nAnswer:' },
 };
 const CHATS: TaskDefinition = { name: 'chats', kind: 'chat', instruction: null, labels: [], form: 'chat' };

@@ -42,7 +42,10 @@ export async function trainInChromium({ model, examples, tests }: Training, fold
     await openWorkbench(page, server.resolvedUrls?.local[0] ?? '');
     await page.getByText(/^All settings of/).click();
     await choose(page, {
-      ...{ method: 'gorp-plus', trainExamples: examples, testExamples: tests, batchSize: 4 },
+      method: 'gorp-plus',
+      trainExamples: examples,
+      testExamples: tests,
+      batchSize: 4,
       sourceLength: PROMPT_LENGTH,
     });
     await pick(page, model);

@@ -69,7 +69,8 @@ function timedDevice(device: Device, times: Map<string, KernelTimes>): Device {
       all.push({ dispatch, program: await device.record(dispatch.kernel.name, () => [dispatch]) });
     }
     const program: Program = {
-      ...{ name, dispatchCount: whole.dispatchCount },
+      name,
+      dispatchCount: whole.dispatchCount,
       destroy: () => {
         for (const one of [whole, ...all.map((part) => part.program)]) one.destroy();
       },
@@ -152,10 +153,19 @@ export async function main(args: string[]): Promise<number> {
     return 2;
   }
   const settings: RunSettings = {
-    ...{ model: folder, tasks, order, method: startingMethod(folder, methods[0]) },
+    model: folder,
+    tasks,
+    order,
+    method: startingMethod(folder, methods[0]),
     training: {
-      ...{ ...startingTraining(folder), promptForm: 'raw', epochs: 1, validationExamples: 0, testExamples: 1 },
-      ...{ trainExamples: Number(values.examples), batchSize: 8, sourceLength: 128 },
+      ...startingTraining(folder),
+      promptForm: 'raw',
+      epochs: 1,
+      validationExamples: 0,
+      testExamples: 1,
+      trainExamples: Number(values.examples),
+      batchSize: 8,
+      sourceLength: 128,
     },
   };
   const threads = values.ops ? 1 : Number(values.threads);

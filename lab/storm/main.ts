@@ -10,8 +10,13 @@ import type { Storm } from './storm.ts';
 
 /** All storms by name. */
 const STORMS: Readonly<Record<string, Storm>> = {
-  ...{ kills, crashes, reloads, processes },
-  ...{ disk, server, mutations },
+  kills,
+  crashes,
+  reloads,
+  processes,
+  disk,
+  server,
+  mutations,
 };
 
 const USAGE = `Usage: npm run test:storm -- [STORM…] [--size SHARE] [--seed N]

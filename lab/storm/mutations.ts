@@ -112,8 +112,16 @@ async function kinds(): Promise<Kind[]> {
   const { sha256 } = await readTableFile('mine.csv', encode(csv));
   const { order, ...settings } = embeddedSettings('quick', 'gorp-plus');
   const spec = {
-    ...{ name: 'mine', kind: 'Mine', instruction: 'Is it warm?', file: 'mine.csv', sha256, header: true },
-    ...{ textColumn: 'text', labelColumn: 'label', testShare: 0.3, seed: 1 },
+    name: 'mine',
+    kind: 'Mine',
+    instruction: 'Is it warm?',
+    file: 'mine.csv',
+    sha256,
+    header: true,
+    textColumn: 'text',
+    labelColumn: 'label',
+    testShare: 0.3,
+    seed: 1,
   };
   const orderFile = {
     schema: 'gorp-web/order',

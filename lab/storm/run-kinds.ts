@@ -82,7 +82,9 @@ export async function runKinds(): Promise<Kind[]> {
 function partKinds(results: Results): Kind[] {
   const text = ['one', 'two'].map((run) => lineOf({ run, results: { ...results, health: [], spaces: [] } })).join('');
   const kind = (file: string, sound: Uint8Array<ArrayBuffer>): Kind => ({
-    ...{ name: `part of a study, ${file}`, sound: [sound], isJson: false },
+    name: `part of a study, ${file}`,
+    sound: [sound],
+    isJson: false,
     use: (bytes) => runsIn(new File([bytes], file)),
   });
   return [kind('part.jsonl', encode(text)), kind('part.jsonl.gz', new Uint8Array(gzipSync(text)))];
@@ -104,11 +106,17 @@ function stateOf(results: Results): RunState {
       place: 'adapter',
       dtype: 'F32',
     } as const),
-    ...{ rows: 2, columns: 3, read: () => Promise.resolve(new Float32Array(6).fill(0.5)) },
+    rows: 2,
+    columns: 3,
+    read: () => Promise.resolve(new Float32Array(6).fill(0.5)),
   }));
   const versions = { adapter: '', weights: '', earlier: '', step: '' };
   return {
-    ...{ place: positionAt(1, 'begin'), results, data: 'data', lessons: [], taughtBefore: 0 },
+    place: positionAt(1, 'begin'),
+    results,
+    data: 'data',
+    lessons: [],
+    taughtBefore: 0,
     learner: { progress: { ...progress, rateFactors: [1, 1], examples: [remembered] }, tensors: sides, versions },
   };
 }

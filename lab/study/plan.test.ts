@@ -17,12 +17,17 @@ const PLAN = {
   claim: { statement: 'ewc ends above seq-lora.', part: 'main', entry: 'ewc', rivals: ['seq-lora'] },
   parts: [
     {
-      ...{ name: 'tuning', about: 'Chooses λ.', orders: [['mood', 'pos']], seeds: [101] },
+      name: 'tuning',
+      about: 'Chooses λ.',
+      orders: [['mood', 'pos']],
+      seeds: [101],
       training: { testSet: 'dev' },
       entries: [{ method: 'ewc', grid: { ewcLambda: [1, 10], learningRate: [1e-3, 3e-3, 1e-2] } }],
     },
     {
-      ...{ name: 'main', about: 'Compares.', orders: { square: ['gloss', 'field', 'people', 'emoji'], rows: [1, 3] } },
+      name: 'main',
+      about: 'Compares.',
+      orders: { square: ['gloss', 'field', 'people', 'emoji'], rows: [1, 3] },
       seeds: [1, 2],
       settings: { loraRank: 16, galoreRank: 16 },
       entries: [{ method: 'ewc', tunedIn: 'tuning' }, { method: 'seq-lora' }],

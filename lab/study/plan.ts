@@ -248,7 +248,11 @@ export function plannedRuns(
       return combinations(entry.grid ?? {}).map((tried): PlannedRun => {
         const forms = Object.entries(tried).map(([key, value]) => `-${key}=${value}`);
         return {
-          ...{ part: part.name, label, order, seed, tried },
+          part: part.name,
+          label,
+          order,
+          seed,
+          tried,
           name: `${label}${forms.join('')}-order${order + 1}-seed${seed}`,
           settings: () => settingsOf(plan, part, entry, tasks, seed, { ...chosen, ...tried }),
         };
@@ -269,7 +273,9 @@ function settingsOf(
   const shared = withValues(preset, part.settings);
   const watch = watchedIn(plan, part);
   return parseSettings({
-    ...{ model: plan.model, tasks: plan.tasks, order },
+    model: plan.model,
+    tasks: plan.tasks,
+    order,
     ...(watch !== undefined && { watch }),
     method: { ...shared, ...settings, ...chosen },
     training: {
@@ -308,7 +314,11 @@ export function planOfMethods(
   const [{ model, tasks, watch, training, perTask }] = all;
   const entries = all.map(({ method: { name, ...settings } }) => ({ method: name, settings }));
   return {
-    ...{ schema: 'gorp-web/study-plan', version: 1, title: 'Methods and seeds', model, tasks },
+    schema: 'gorp-web/study-plan',
+    version: 1,
+    title: 'Methods and seeds',
+    model,
+    tasks,
     curves: true,
     ...(watch !== undefined && { watch }),
     training,
@@ -320,7 +330,9 @@ export function planOfMethods(
           orders: orders.map((order) => [...order]),
           seeds: [...seeds],
         },
-        ...{ settings: {}, training: {}, ...(perTask !== undefined && { perTask }) },
+        settings: {},
+        training: {},
+        ...(perTask !== undefined && { perTask }),
         entries,
       },
     ],
@@ -355,11 +367,18 @@ function commonOf(
 ): unknown {
   const methods = part.entries.filter((entry) => labels.includes(labelOf(entry)));
   return {
-    ...{ claim, model, tasks, watch, training, perTask: part.perTask },
+    claim,
+    model,
+    tasks,
+    watch,
+    training,
+    perTask: part.perTask,
     orders: ordersOf(part)
       .map((order) => order.join(', '))
       .join('; '),
-    ...{ name: part.name, settings: part.settings, partTraining: part.training },
+    name: part.name,
+    settings: part.settings,
+    partTraining: part.training,
     methods: Object.fromEntries(methods.map((entry) => [labelOf(entry), entry])),
   };
 }

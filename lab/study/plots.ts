@@ -46,12 +46,17 @@ const colourOf = (index: number): string => COLOURS[index % COLOURS.length];
 
 const markOf = (index: number, size: number, opacity = 1): Mark => ({
   shape: SHAPES[Math.floor(index / COLOURS.length) % SHAPES.length],
-  ...{ size, opacity },
+  size,
+  opacity,
 });
 
 /** Marks without a line between them. */
 const dots = (name: string, color: string, mark: Mark, points: readonly Point[], isNamed = false): ChartLine => ({
-  ...{ name, color, mark, points, isNamed },
+  name,
+  color,
+  mark,
+  points,
+  isNamed,
   width: 0,
 });
 
@@ -147,8 +152,12 @@ export function apPlot({ name, ownScores, methods }: PartSummary): string | null
   if (values.length === 0) return null;
   const texts = columns.map(({ label }) => label);
   return file(`${name}: AP of every run`, {
-    ...{ texts, x: places(texts), y: ticksOf(values) },
-    ...{ xName: '', yName: apName(ownScores), isTilted: true },
+    texts,
+    x: places(texts),
+    y: ticksOf(values),
+    xName: '',
+    yName: apName(ownScores),
+    isTilted: true,
     lines: [
       ...columns.map(({ label, index, runs }, i) =>
         dots(
@@ -188,8 +197,11 @@ export function sensitivityPlots({
       const values = [...new Set(own.map(({ tried }) => Number(tried[setting])))].sort((a, b) => a - b);
       const texts = values.map(String);
       const svg = file(`${name}: AP of ${label} over ${setting}`, {
-        ...{ texts, x: places(texts), y: ticksOf(own.map(({ measures }) => measures.ap?.mean ?? 0)) },
-        ...{ xName: setting, yName: apName(ownScores) },
+        texts,
+        x: places(texts),
+        y: ticksOf(own.map(({ measures }) => measures.ap?.mean ?? 0)),
+        xName: setting,
+        yName: apName(ownScores),
         lines: [...new Set(own.map(rest))].map((other, i): ChartLine => {
           const points = own
             .filter((one) => rest(one) === other)

@@ -13,11 +13,16 @@ import { parseStudyPlan, type PlannedRun, plannedRuns, planOfMethods, type Study
 import { conclude, executeStudy, type StudyOptions } from './runs.ts';
 
 const PLAN = {
-  ...{ schema: 'gorp-web/study-plan', version: 1, title: 'A study' },
+  schema: 'gorp-web/study-plan',
+  version: 1,
+  title: 'A study',
   claim: { statement: 'gorp ends above seq-lora.', part: 'main', entry: 'gorp', rivals: ['seq-lora'] },
   parts: [
     {
-      ...{ name: 'main', about: 'Compares.', orders: [['gloss', 'field']], seeds: [1, 2] },
+      name: 'main',
+      about: 'Compares.',
+      orders: [['gloss', 'field']],
+      seeds: [1, 2],
       entries: [{ method: 'gorp' }, { method: 'seq-lora' }],
     },
   ],
@@ -47,7 +52,11 @@ async function save(files: StudyFolder, run: PlannedRun): Promise<void> {
 }
 
 const options = (plan: StudyPlan): StudyOptions => ({
-  ...{ plan, out, shard: { index: 0, count: 1 }, joins: false, format: 'markdown' },
+  plan,
+  out,
+  shard: { index: 0, count: 1 },
+  joins: false,
+  format: 'markdown',
   machine: { device: 'cpu' },
 });
 

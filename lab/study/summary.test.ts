@@ -11,11 +11,16 @@ import { summarise } from './summary.ts';
 
 const PLAN = parseStudyPlan(
   JSON.stringify({
-    ...{ schema: 'gorp-web/study-plan', version: 1, title: 'A study' },
+    schema: 'gorp-web/study-plan',
+    version: 1,
+    title: 'A study',
     claim: { statement: 'gorp ends above both.', part: 'main', entry: 'gorp', rivals: ['seq-lora', 'ewc'] },
     parts: [
       {
-        ...{ name: 'tuning', about: 'Chooses λ.', orders: [['gloss', 'field']], seeds: [101] },
+        name: 'tuning',
+        about: 'Chooses λ.',
+        orders: [['gloss', 'field']],
+        seeds: [101],
         entries: [{ method: 'ewc', grid: { ewcLambda: [1, 10, 100] } }],
       },
       {
@@ -103,7 +108,9 @@ describe('a study', () => {
   it('takes the grid value with the highest AP, once the grid is complete', async () => {
     const all = await made(rule);
     expect(bestOf(all.filter(({ run }) => run.part === 'tuning'))).toEqual({
-      ...{ values: { ewcLambda: 10 }, score: 50, atEnd: [] },
+      values: { ewcLambda: 10 },
+      score: 50,
+      atEnd: [],
     });
     const chosen = all.filter(({ run }) => run.part === 'main' && run.label === 'ewc');
     expect(chosen.map(({ run }) => run.settings().method.ewcLambda)).toEqual(new Array(6).fill(10));
@@ -195,11 +202,16 @@ describe('a study', () => {
   it('takes what per-task just learned as its AP, and a failed run as 0', async () => {
     const plan = parseStudyPlan(
       JSON.stringify({
-        ...{ schema: 'gorp-web/study-plan', version: 1, title: 'Bounds' },
+        schema: 'gorp-web/study-plan',
+        version: 1,
+        title: 'Bounds',
         claim: { statement: 'Nothing.', part: 'bounds', entry: 'per-task', rivals: ['per-task'] },
         parts: [
           {
-            ...{ name: 'bounds', about: 'Tunes.', orders: [['gloss', 'field']], seeds: [101, 102] },
+            name: 'bounds',
+            about: 'Tunes.',
+            orders: [['gloss', 'field']],
+            seeds: [101, 102],
             entries: [{ method: 'per-task', grid: { learningRate: [0.001, 0.003, 0.01] } }],
           },
         ],
@@ -237,11 +249,16 @@ describe('a study', () => {
   ])('says that an upper bound at %s, with per-task at 0.9, %s', async (ap, said) => {
     const plan = parseStudyPlan(
       JSON.stringify({
-        ...{ schema: 'gorp-web/study-plan', version: 1, title: 'Bounds' },
+        schema: 'gorp-web/study-plan',
+        version: 1,
+        title: 'Bounds',
         claim: { statement: 'Nothing.', part: 'main', entry: 'mtl', rivals: ['per-task'] },
         parts: [
           {
-            ...{ name: 'main', about: 'Compares.', orders: [['gloss', 'field']], seeds: [1] },
+            name: 'main',
+            about: 'Compares.',
+            orders: [['gloss', 'field']],
+            seeds: [1],
             entries: [{ method: 'mtl' }, { method: 'per-task' }],
           },
         ],
@@ -331,7 +348,9 @@ describe('a study', () => {
 
   it('compares the entry of the claim with methods of another part, on the orders and seeds of both', async () => {
     const other = {
-      ...{ name: 'later', about: 'One order and one seed of main, and new ones.', seeds: [2, 4] },
+      name: 'later',
+      about: 'One order and one seed of main, and new ones.',
+      seeds: [2, 4],
       orders: [
         ['field', 'gloss'],
         ['gloss', 'people'],

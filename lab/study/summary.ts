@@ -135,7 +135,10 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
     name: part.name,
     about: part.about,
     ...(isOwn && { ownScores: true }),
-    ...{ methods, choices, bound: boundOf(methods), contrasts },
+    methods,
+    choices,
+    bound: boundOf(methods),
+    contrasts,
   };
 }
 
@@ -218,7 +221,8 @@ function figuresOf(
   const places = runs.find(({ gaps }) => gaps !== null)?.gaps?.map((_, at) => at) ?? [];
   const gaps = places.flatMap((at) => known(({ gaps: own }) => own?.[at] ?? null) ?? []);
   const columns = (runs.find(({ free }) => free !== undefined)?.free ?? []).map(({ name, isLoss }) => ({
-    ...{ name, isLoss },
+    name,
+    isLoss,
     interval: known(({ free = [] }) => free.find((one) => one.name === name)?.value ?? null),
   }));
   const average = (pick: (run: RunFacts) => number): number | null => (runs.length > 0 ? mean(runs.map(pick)) : null);
@@ -253,7 +257,10 @@ function factsOf(made: readonly MadeRun[]): RunFacts[] {
     const free = freeMeasures(results);
     const gaps = ceiling?.flatMap((top, at) => (top === null || own[at] === null ? [] : [own[at] - top]));
     return {
-      ...{ label, order, seed, tried },
+      label,
+      order,
+      seed,
+      tried,
       ...measuredOf(results),
       intransigence: gaps?.length === own.length ? -mean(gaps) : null,
       gaps: gaps?.length === own.length ? gaps : null,

@@ -32,16 +32,28 @@ const TINY_LLAMA = { ...llama(2048, 5632, 22, 32, 4), tie_word_embeddings: false
 /** The models whose kernels are looked at, by the sizes of their config.json. */
 export const MODEL_SHAPES: readonly ModelShape[] = [
   {
-    ...{ name: 't5-small', config: t5(512, 2048, 6, 8), frozenWeights: 'f32', recompute: false },
-    ...{ batch: { B: 8, S: 128, T: 10 }, rows: 64 },
+    name: 't5-small',
+    config: t5(512, 2048, 6, 8),
+    frozenWeights: 'f32',
+    recompute: false,
+    batch: { B: 8, S: 128, T: 10 },
+    rows: 64,
   },
   {
-    ...{ name: 't5-large', config: t5(1024, 4096, 24, 16), frozenWeights: 'f32', recompute: true },
-    ...{ batch: { B: 8, S: 512, T: 10 }, rows: 64 },
+    name: 't5-large',
+    config: t5(1024, 4096, 24, 16),
+    frozenWeights: 'f32',
+    recompute: true,
+    batch: { B: 8, S: 512, T: 10 },
+    rows: 64,
   },
   {
-    ...{ name: 'TinyLlama-1.1B, 8-bit', config: TINY_LLAMA, frozenWeights: '8-bit', recompute: true },
-    ...{ batch: { B: 1, S: 512, T: 10 }, rows: 8 },
+    name: 'TinyLlama-1.1B, 8-bit',
+    config: TINY_LLAMA,
+    frozenWeights: '8-bit',
+    recompute: true,
+    batch: { B: 1, S: 512, T: 10 },
+    rows: 8,
   },
 ];
 

@@ -16,11 +16,15 @@ const TINY = { batch: { B: 2, S: 16, T: 3 }, rows: 2 };
 test.each<Subject>([
   {
     shape: { name: 'T5', config: t5(64, 128, 1, 2), frozenWeights: 'f32', recompute: false, ...TINY },
-    ...{ method: 'GORP fast', frozenWeights: 'f32', halves: false },
+    method: 'GORP fast',
+    frozenWeights: 'f32',
+    halves: false,
   },
   {
     shape: { name: 'LLaMA', config: llama(64, 96, 2, 4, 2), frozenWeights: '8-bit', recompute: true, ...TINY },
-    ...{ method: 'LoRA only', frozenWeights: '4-bit', halves: false },
+    method: 'LoRA only',
+    frozenWeights: '4-bit',
+    halves: false,
   },
 ])('steps, memory and answers of a small $shape.name', async (subject) => {
   const { numbers, text } = await measureModel(BENCH, modelOf(subject));

@@ -42,7 +42,11 @@ class RandomGraph {
     const one = this.given('one', [1], [1]);
     const loss = g.intermediate('probe loss', [1]);
     g.record({
-      ...{ name: 'probe', inputs: [output], outputs: [loss], calls: () => [], reference: () => undefined },
+      name: 'probe',
+      inputs: [output],
+      outputs: [loss],
+      calls: () => [],
+      reference: () => undefined,
       gradient: () => [probe],
     });
     const gradients = g.backward(loss, one, (a, b) => add(g, a, b));

@@ -72,7 +72,8 @@ export async function timeTasks(
 ): Promise<{ tasks: TaskTimes[]; next: Spent }> {
   const lengths = { sourceLength: prompt, targetLength: answer };
   const settings: RunSettings = {
-    ...{ model: PRE_TRAINED, tasks: 'picked' },
+    model: PRE_TRAINED,
+    tasks: 'picked',
     method: withValues(startingMethod(PRE_TRAINED, METHOD), { updateProjGap: REFRESH_INTERVAL }),
     order: Array.from({ length: tasks + 1 }, (_, task) => `task ${task + 1}`),
     training: { ...startingTraining(PRE_TRAINED), batchSize: BATCH_SIZE, ...lengths },
@@ -80,7 +81,9 @@ export async function timeTasks(
   const { method, training } = settings;
   const { network, targets } = networkOf(device, config, lengths);
   const options = {
-    ...{ seed: 1, maxGradNorm: training.maxGradNorm, gradientAccumulation: 1 },
+    seed: 1,
+    maxGradNorm: training.maxGradNorm,
+    gradientAccumulation: 1,
     recompute: training.activations === 'recompute',
   };
   const learner = await Learner.create(

@@ -259,7 +259,9 @@ function namesAtEnds(lines: readonly ChartLine[], place: ToPlace, top: number, b
   );
   return ends.flatMap(({ name, color, at: [x, y] }, i) => [
     svgNode('path', {
-      ...{ fill: 'none', stroke: color, opacity: 0.5 },
+      fill: 'none',
+      stroke: color,
+      opacity: 0.5,
       d: linePath([
         [x + 5, y],
         [x + 12, heights[i]],

@@ -48,7 +48,10 @@ test.each(GALLERY.filter((_, i) => TESTS_ALL || i % 5 === 0).map((model) => [mod
         ...FAMILY_MODULES,
       },
       work: {
-        ...{ tasks: 4, batch: sizes, shapes: 1, answer: 50 },
+        tasks: 4,
+        batch: sizes,
+        shapes: 1,
+        answer: 50,
         validation: null,
         generalText: null,
         protects: [],

@@ -13,8 +13,13 @@ beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'settings-'))
 afterEach(() => rm(folder, { recursive: true }));
 
 const values = (given: Partial<SettingsValues> = {}): SettingsValues => ({
-  ...{ model: 'embedded', tasks: 'embedded', order: 'embedded', preset: 'full' },
-  ...{ task: [], watch: [], set: [] },
+  model: 'embedded',
+  tasks: 'embedded',
+  order: 'embedded',
+  preset: 'full',
+  task: [],
+  watch: [],
+  set: [],
   ...given,
 });
 

@@ -254,7 +254,11 @@ async function fromFile(
   const own = method === undefined || method === file.method.name ? file.method : startingMethod(model, method);
   const { order, watch, training, perTask } = file;
   const settings = {
-    ...{ model, tasks, order, method: own, training },
+    model,
+    tasks,
+    order,
+    method: own,
+    training,
     ...(watch !== undefined && { watch }),
     ...(perTask !== undefined && { perTask }),
   };

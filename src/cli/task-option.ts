@@ -145,7 +145,8 @@ export async function taskOfOption(
   const relabel = relabelOf(path, options);
   const spec: TaskSpec = {
     ...usual,
-    ...{ header, form },
+    header,
+    form,
     name: given('name', same, guess.name),
     kind: given('kind', same, usual.kind),
     instruction: given('question', (value) => (value === '' ? null : value), usual.instruction),

@@ -110,8 +110,16 @@ export function planReduction(shape: ReductionShape): KernelPlan {
 /** C [size] = Σ_s parts [splits, size]. */
 export function planSumOfParts(splits: number, size: number): KernelPlan {
   const { kernel, ...plan } = planReduction({
-    ...{ splits, batch: 1, M: 1, N: size, addend: false, accumulate: false },
-    ...{ batchC: 0, batchD: 0, rowC: size, offsetC: 0 },
+    splits,
+    batch: 1,
+    M: 1,
+    N: size,
+    addend: false,
+    accumulate: false,
+    batchC: 0,
+    batchD: 0,
+    rowC: size,
+    offsetC: 0,
   });
   const wasm = { entry: 'sumOfParts', constants: [ELEMENTS_PER_UNIT] };
   return { ...plan, kernel: { ...kernel, wasm }, units: elementUnits(size), cost: splits * size * 8 };

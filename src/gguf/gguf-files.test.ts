@@ -32,12 +32,16 @@ async function opened(files: readonly OutputFile[]): Promise<ModelFiles> {
   const [{ path }] = files;
   const bytes = await bytesOf(files[0]);
   const file = {
-    ...{ name: path, bytes: bytes.length, isWhole: true },
+    name: path,
+    bytes: bytes.length,
+    isWhole: true,
     read: (begin: number, end: number) => Promise.resolve(bytes.slice(begin, end)),
     discard: () => Promise.resolve(),
   };
   const folder: ModelFolder = {
-    ...{ name: 'folder', commit: null, fromCache: true },
+    name: 'folder',
+    commit: null,
+    fromCache: true,
     file: () => Promise.resolve(file),
     optionalFile: () => Promise.resolve(null),
     peek: () => Promise.resolve(file),
@@ -65,8 +69,16 @@ interface Family {
 }
 
 const SIZES = {
-  ...{ vocab_size: 512, hidden_size: 32, intermediate_size: 64, num_hidden_layers: 6, max_position_embeddings: 128 },
-  ...{ num_attention_heads: 4, num_key_value_heads: 2, head_dim: 16, rms_norm_eps: 1e-5, rope_theta: 5000 },
+  vocab_size: 512,
+  hidden_size: 32,
+  intermediate_size: 64,
+  num_hidden_layers: 6,
+  max_position_embeddings: 128,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  head_dim: 16,
+  rms_norm_eps: 1e-5,
+  rope_theta: 5000,
 };
 const T5 = {
   ...{
@@ -76,7 +88,10 @@ const T5 = {
     d_model: 32,
     d_kv: 16,
   },
-  ...{ d_ff: 64, num_layers: 2, num_heads: 2, decoder_start_token_id: 0 },
+  d_ff: 64,
+  num_layers: 2,
+  num_heads: 2,
+  decoder_start_token_id: 0,
 };
 const LLAMA3 = {
   rope_type: 'llama3',
@@ -106,8 +121,12 @@ const FAMILIES: Record<string, Family> = {
   'llama 3': {
     tokenizer: 'byte-level-llama3',
     config: {
-      ...{ model_type: 'llama', architectures: ['LlamaForCausalLM'], tie_word_embeddings: true, attention_bias: true },
-      ...{ mlp_bias: true, rope_scaling: LLAMA3 },
+      model_type: 'llama',
+      architectures: ['LlamaForCausalLM'],
+      tie_word_embeddings: true,
+      attention_bias: true,
+      mlp_bias: true,
+      rope_scaling: LLAMA3,
     },
   },
   qwen2: {
@@ -117,14 +136,18 @@ const FAMILIES: Record<string, Family> = {
   qwen3: {
     tokenizer: 'byte-level-qwen',
     config: {
-      ...{ model_type: 'qwen3', architectures: ['Qwen3ForCausalLM'], tie_word_embeddings: false },
+      model_type: 'qwen3',
+      architectures: ['Qwen3ForCausalLM'],
+      tie_word_embeddings: false,
       rope_scaling: { rope_type: 'linear', factor: 2 },
     },
   },
   smollm3: {
     tokenizer: 'byte-level-llama3',
     config: {
-      ...{ model_type: 'smollm3', architectures: ['SmolLM3ForCausalLM'], tie_word_embeddings: true },
+      model_type: 'smollm3',
+      architectures: ['SmolLM3ForCausalLM'],
+      tie_word_embeddings: true,
       no_rope_layers: [1, 1, 1, 0, 1, 1],
     },
   },
@@ -148,16 +171,23 @@ const FAMILIES: Record<string, Family> = {
     edit: (tokenizer) => ({ ...tokenizer, normalizer: null }),
     config: {
       ...T5,
-      ...{ model_type: 'umt5', architectures: ['UMT5ForConditionalGeneration'], tie_word_embeddings: false },
+      model_type: 'umt5',
+      architectures: ['UMT5ForConditionalGeneration'],
+      tie_word_embeddings: false,
     },
   },
   gemma3: {
     tokenizer: 'byte-fallback-gemma',
     edit: complete,
     config: {
-      ...{ model_type: 'gemma3_text', architectures: ['Gemma3ForCausalLM'], tie_word_embeddings: true },
-      ...{ hidden_activation: 'gelu_pytorch_tanh', query_pre_attn_scalar: 16, sliding_window: 8 },
-      ...{ rope_local_base_freq: 10_000, layer_types: Array.from({ length: 6 }, local) },
+      model_type: 'gemma3_text',
+      architectures: ['Gemma3ForCausalLM'],
+      tie_word_embeddings: true,
+      hidden_activation: 'gelu_pytorch_tanh',
+      query_pre_attn_scalar: 16,
+      sliding_window: 8,
+      rope_local_base_freq: 10_000,
+      layer_types: Array.from({ length: 6 }, local),
     },
   },
 };

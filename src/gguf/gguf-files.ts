@@ -86,9 +86,15 @@ export async function modelInGguf(base: ModelFiles, dtype: GgufDtype, trained: T
   const done = (): Promise<void> => Promise.resolve();
   const written = await openGguf(
     {
-      ...{ name: file.name, commit: null, fromCache: true, has: () => Promise.resolve(true) },
-      ...{ expectWeights: done, discard: done, peek: () => Promise.resolve(peeked) },
-      ...{ file: () => Promise.resolve(file), optionalFile: () => Promise.resolve(null) },
+      name: file.name,
+      commit: null,
+      fromCache: true,
+      has: () => Promise.resolve(true),
+      expectWeights: done,
+      discard: done,
+      peek: () => Promise.resolve(peeked),
+      file: () => Promise.resolve(file),
+      optionalFile: () => Promise.resolve(null),
     },
     file.name,
   );

@@ -68,11 +68,17 @@ function rendered(template: string, turns: readonly ChatTurn[]): string {
 
 const ASKING: Asking = { promptForm: 'raw', maxNewTokens: 5 };
 const MAILS: TaskDefinition = {
-  ...{ name: 'mails', kind: 'TC', instruction: 'Which {{ department }} answers?\n"""\n' },
+  name: 'mails',
+  kind: 'TC',
+  instruction: 'Which {{ department }} answers?\n"""\n',
   labels: ['billing', 'travel'],
 };
 const NOTES: TaskDefinition = {
-  ...{ name: 'Notes of/May', kind: 'free', instruction: null, labels: [], form: 'free' },
+  name: 'Notes of/May',
+  kind: 'free',
+  instruction: null,
+  labels: [],
+  form: 'free',
   frame: { before: 'Sum up: ', after: '\nAnswer:' },
 };
 const CHATS: TaskDefinition = { name: 'chats', kind: 'chat', instruction: null, labels: [], form: 'chat' };

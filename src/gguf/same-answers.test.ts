@@ -29,8 +29,12 @@ async function written(base: ModelFiles, saved: SavedRound): Promise<ModelFiles>
   const bytes = new Uint8Array(Buffer.concat(pieces));
   const file = { ...memoryFile('model.gguf', bytes), isWhole: true };
   const folder: Partial<ModelFolder> = {
-    ...{ name: 'folder', commit: null, fromCache: true, expectWeights: () => Promise.resolve() },
-    ...{ file: () => Promise.resolve(file), peek: () => Promise.resolve(file) },
+    name: 'folder',
+    commit: null,
+    fromCache: true,
+    expectWeights: () => Promise.resolve(),
+    file: () => Promise.resolve(file),
+    peek: () => Promise.resolve(file),
   };
   return openGguf(folder as ModelFolder, 'model.gguf');
 }
@@ -45,7 +49,8 @@ describe('test answers that stay the same in a GGUF file', () => {
     const tested = readPredictions(new TextDecoder().decode(files.get('predict_eval_predictions.jsonl')));
     const told: string[] = [];
     expect(await sameAnswers(device, base, saved, 'f32', (...of) => told.push(of.join('/')))).toEqual({
-      ...{ same: tested.length, of: tested.length },
+      same: tested.length,
+      of: tested.length,
     });
     expect(told.at(-1)).toBe(`${2 * tested.length}/${2 * tested.length}`);
     const answers: string[] = [];

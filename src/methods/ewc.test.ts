@@ -16,8 +16,14 @@ import { methodPreset, planOf } from './registry.ts';
 
 /** The progress of a learner that has just begun. */
 const NEW: SavedProgress = {
-  ...{ task: 2, step: 0, totalSteps: 0, training: false, isProtected: false, isUnmerged: false },
-  ...{ rateFactors: [1, 1], examples: [] },
+  task: 2,
+  step: 0,
+  totalSteps: 0,
+  training: false,
+  isProtected: false,
+  isUnmerged: false,
+  rateFactors: [1, 1],
+  examples: [],
 };
 const stateMatrix = (found: Matrix | undefined): StateMatrix | undefined =>
   found && { ...found, data: Float64Array.from(found.data) };

@@ -42,8 +42,10 @@ export const klLora = defineMethod({
     inTurn(
       adapters('one', values),
       distillation({
-        ...{ weight: values.klWeight, temperature: 1 },
-        ...{ teacher: 'base', omitsRight: values.klOver === 'others' },
+        weight: values.klWeight,
+        temperature: 1,
+        teacher: 'base',
+        omitsRight: values.klOver === 'others',
       }),
     ),
 });

@@ -41,8 +41,10 @@ export const lwf = defineMethod({
     inTurn(
       adapters('per-task', values),
       distillation({
-        ...{ weight: values.distillation, temperature: values.temperature },
-        ...{ teacher: 'before', omitsRight: false },
+        weight: values.distillation,
+        temperature: values.temperature,
+        teacher: 'before',
+        omitsRight: false,
       }),
     ),
 });

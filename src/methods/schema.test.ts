@@ -35,9 +35,18 @@ const EARLIER = {
   sparsityPenalty: 0,
 };
 const PLUS = {
-  ...{ adapters: 'per-task', fullRank: 'projected', sharedSpace: true, loraSpace: 'input', spaceSource: 'activation' },
-  ...{ project: 'update', threshold: 0.97, softness: 0.0625, taskRates: 'compensated' },
-  ...{ loraRank: 16, loraAlpha: 64, galoreRank: 16 },
+  adapters: 'per-task',
+  fullRank: 'projected',
+  sharedSpace: true,
+  loraSpace: 'input',
+  spaceSource: 'activation',
+  project: 'update',
+  threshold: 0.97,
+  softness: 0.0625,
+  taskRates: 'compensated',
+  loraRank: 16,
+  loraAlpha: 64,
+  galoreRank: 16,
 };
 const DIFFERS: Partial<Record<MethodName, object>> = {
   'gorp-plus': PLUS,

@@ -117,8 +117,13 @@ export class DecoderNetwork implements Network {
     };
     const { endIds: ends, padId, hiddenSize: embeddingWidth, numKeyHeads, headDim } = config;
     const writer: Writer = {
-      ...{ ends, padId, startId: undefined, embedding: 'model.embed_tokens.weight', embeddingWidth },
-      ...{ layers: config.layers.length, width: numKeyHeads * headDim },
+      ends,
+      padId,
+      startId: undefined,
+      embedding: 'model.embed_tokens.weight',
+      embeddingWidth,
+      layers: config.layers.length,
+      width: numKeyHeads * headDim,
       read: (g, layers, tokens) => {
         read(g, layers, tokens); // its scores are not computed, since nobody reads them
         return [];

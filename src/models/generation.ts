@@ -272,7 +272,9 @@ export class TextGeneration implements Generation {
     const best = argMax(g, matmul(g, x, head, { layout: 'nt', alpha }));
     const [, capacity] = tokens.shape;
     const first = {
-      ...{ current: viewOf(current, [rows, 1]), done: viewOf(done, [rows]), tokens: viewOf(tokens, [rows, capacity]) },
+      current: viewOf(current, [rows, 1]),
+      done: viewOf(done, [rows]),
+      tokens: viewOf(tokens, [rows, capacity]),
     };
     nextToken(g, best, { ...this.state, ...first }, ends, padId);
   }

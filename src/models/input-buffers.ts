@@ -53,8 +53,11 @@ export class InputBuffers {
     const [source, target] = [from, to].map(storageOf);
     const bytes = (from.elements / from.shape[0]) * 4;
     return {
-      ...{ from: source.buffer, fromOffset: source.offset + rows.from * bytes },
-      ...{ to: target.buffer, toOffset: target.offset + rows.into * bytes, bytes: rows.count * bytes },
+      from: source.buffer,
+      fromOffset: source.offset + rows.from * bytes,
+      to: target.buffer,
+      toOffset: target.offset + rows.into * bytes,
+      bytes: rows.count * bytes,
     };
   }
 

@@ -11,7 +11,11 @@ const ofLength = (source: number, label: number): TokenPair => ({
 });
 
 const sizesOf = (rows: number, tokens: number, labels: number, sources = rows): BatchSizes => ({
-  ...{ rows, sources, tokens, labels, gated: false },
+  rows,
+  sources,
+  tokens,
+  labels,
+  gated: false,
 });
 
 describe('layOutT5Batch', () => {

@@ -56,7 +56,7 @@ export function t5Sizes(rows: Batch, gated: boolean): BatchSizes {
   const { sources } = sourcesOf(rows, gated);
   const tokens = sources.reduce((sum, { length }) => sum + length, 0);
   const labels = labelTokensOf(rows);
-  return { ...{ rows: rows.length, sources: sources.length, gated }, ...rounded({ tokens, labels }) };
+  return { rows: rows.length, sources: sources.length, gated, ...rounded({ tokens, labels }) };
 }
 
 const rounded = ({ tokens, labels }: { tokens: number; labels: number }): { tokens: number; labels: number } => ({

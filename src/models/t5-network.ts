@@ -118,8 +118,13 @@ export class T5Network implements Network {
     const { endIds: ends, padId, startId, dModel, numDecoderLayers, numHeads, dKv } = this.config;
     const modelOf = (layers: Layers): T5 => this.#model({ source: layers, answer: layers });
     const writer: Writer = {
-      ...{ ends, padId, startId, embedding: 'shared.weight', embeddingWidth: dModel },
-      ...{ layers: numDecoderLayers, width: numHeads * dKv },
+      ends,
+      padId,
+      startId,
+      embedding: 'shared.weight',
+      embeddingWidth: dModel,
+      layers: numDecoderLayers,
+      width: numHeads * dKv,
       read: (g, layers, { ids, spans }) => {
         const model = modelOf(layers);
         const memory = model.encode(g, ids, spans); // [1, N, D]

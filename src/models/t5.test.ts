@@ -210,7 +210,9 @@ describe.each(familiesIn(ENCODER_DECODERS))('$family of $reference.name', ({ fam
     (_, b) => mask.data.slice(b * S, (b + 1) * S).filter((on) => on === 1).length,
   );
   const text = new TrainedText(config, model, {
-    ...{ ids: inputs.data, answerIds: part('decoder_input_ids').data, labels: labels.data },
+    ids: inputs.data,
+    answerIds: part('decoder_input_ids').data,
+    labels: labels.data,
     ...paddedSpans(counts, S, T),
   });
   const expected = golden('expected');

@@ -62,7 +62,9 @@ export class GatedAdapters {
     const last = silu(g.node('MatMul', [apart, second])); // [B, n, 1, D]
     const ones = g.weight(`${GATED}ones`, 'f32', [D], () => Promise.resolve(new Float32Array(D).fill(1)));
     const unit = g.node('SimplifiedLayerNormalization', [last, ones], {
-      ...{ axis: -1, epsilon: { float: GATE_EPSILON }, stash_type: 1 },
+      axis: -1,
+      epsilon: { float: GATE_EPSILON },
+      stash_type: 1,
     }); // of length √D
     const keys = g.weight(`${GATED}keys`, 'f32', [1, n, D, 1], async () => scoringKeys(await read('key'), D));
     const sigmoid = g.node('Sigmoid', [g.node('MatMul', [unit, keys])]); // [B, n, 1, 1]

@@ -198,7 +198,10 @@ class Following {
     const at = start ? structuredClone(start.place) : positionAt(0, 'begin');
     const results = withProbes(this.#beginning(), host.probes ?? []);
     const time = new RunTime(control, settings, tasks.map(plannedTask), {
-      ...{ at, learned: results.curves.round, effort: planned.effort, packed: planned.steps },
+      at,
+      learned: results.curves.round,
+      effort: planned.effort,
+      packed: planned.steps,
       stateBytes: host.saveRound ? planned.stateBytes : 0,
     });
     checkpointer.begin(at, results);
@@ -207,7 +210,13 @@ class Following {
     const reports = new StepReports({ device, network, learner, host, time }, results.curves.step.at(-1) ?? 0);
     const { schedule } = planOf(method);
     this.#lessons = {
-      ...{ ...opened, settings, device, at, time, reports, soFar },
+      ...opened,
+      settings,
+      device,
+      at,
+      time,
+      reports,
+      soFar,
       probes: host.probes ?? [],
       now: () => host.now(),
       rounds: scheduledRounds(schedule, order.length, training.testRounds),
@@ -217,7 +226,10 @@ class Following {
       save: (...round) => this.#saveRound(...round),
     };
     this.#files = new RoundSaver({
-      ...{ host, control, model, orderFolder: ordersFolder(order) },
+      host,
+      control,
+      model,
+      orderFolder: ordersFolder(order),
       progress: (folder, ...done) => host.emit(time.progress(at.round, 'save', folder, done)),
       saved: (seconds) => time.did('save', at.round, planned.stateBytes, seconds),
       waitForPerson: () => this.#waitWhilePaused(true),

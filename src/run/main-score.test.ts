@@ -7,12 +7,24 @@ const TABLE: Table = {
   columns: ['question', 'answer'],
   rows: Array.from({ length: 10 }, (_, i) => [`question ${i}`, `answer ${i}`]),
   lines: Array.from({ length: 10 }, (_, i) => i + 2),
-  ...{ nested: [], warnings: [] },
+  nested: [],
+  warnings: [],
 };
 const spec = (score?: Score): TaskSpec => ({
-  ...{ name: 'mine', kind: 'QA', instruction: null, file: 'a.csv', sha256: '0'.repeat(64), header: true },
-  ...{ form: 'free', textColumn: 'question', inputColumn: null, labelColumn: 'answer' },
-  ...{ frame: 'answer', chatAnswers: 'every', testShare: 0.2, seed: 1 },
+  name: 'mine',
+  kind: 'QA',
+  instruction: null,
+  file: 'a.csv',
+  sha256: '0'.repeat(64),
+  header: true,
+  form: 'free',
+  textColumn: 'question',
+  inputColumn: null,
+  labelColumn: 'answer',
+  frame: 'answer',
+  chatAnswers: 'every',
+  testShare: 0.2,
+  seed: 1,
   ...(score !== undefined && { score }),
 });
 

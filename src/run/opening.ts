@@ -259,8 +259,19 @@ export class Opening {
     const batchTokens = trainingTokens(this.#settings, tasks, replayed);
     const taught = { lessons, taughtBefore };
     this.#inspected = {
-      ...{ known, tasks, protects, replayed, questions, general, batchTokens },
-      ...{ data, saved, files, date, planned, ...taught },
+      known,
+      tasks,
+      protects,
+      replayed,
+      questions,
+      general,
+      batchTokens,
+      data,
+      saved,
+      files,
+      date,
+      planned,
+      ...taught,
     };
     return this.#inspected;
   }

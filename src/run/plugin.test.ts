@@ -216,7 +216,11 @@ describe('a part of a plugin', () => {
     ...valid,
     methods: [
       PLUGIN_TOOLS.defineMethod({
-        ...{ name: 'mine', menu: 'LoRA methods', summary: 'Mine.', citation: null, settings: {} },
+        name: 'mine',
+        menu: 'LoRA methods',
+        summary: 'Mine.',
+        citation: null,
+        settings: {},
         plan: () => PLUGIN_TOOLS.inTurn(...parts),
       }),
     ],

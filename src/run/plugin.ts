@@ -51,8 +51,19 @@ export const PLUGIN_TOOLS = {
   settings: { ADAPTER_SETTINGS, choice, number, COUNT, COUNT_OR_ZERO, NOT_NEGATIVE, PART, POSITIVE, SHARE },
   /** The parts that methods are composed of, and a part of the plugin's own. */
   parts: {
-    ...{ adapters, distillation, gates, importance, inputSpace, merging, momentSpace, ownPart, penalties },
-    ...{ plainWeights, projectedWeights, replay, rowMask },
+    adapters,
+    distillation,
+    gates,
+    importance,
+    inputSpace,
+    merging,
+    momentSpace,
+    ownPart,
+    penalties,
+    plainWeights,
+    projectedWeights,
+    replay,
+    rowMask,
   },
   /** Operations of a graph, for a part of the plugin's own. */
   ops: { add, addInto, innerProduct, matmul, scale, sign, unit },
@@ -83,8 +94,12 @@ const PluginSchema = v.strictObject({
   methods: v.optional(
     v.array(
       v.object({
-        ...{ name, menu: v.picklist(MENU), summary: v.string(), citation: v.nullable(v.string()) },
-        ...{ settings: v.record(v.string(), v.unknown()), plan: aFunction },
+        name,
+        menu: v.picklist(MENU),
+        summary: v.string(),
+        citation: v.nullable(v.string()),
+        settings: v.record(v.string(), v.unknown()),
+        plan: aFunction,
         schema: v.custom((input) => typeof input === 'object', 'is missing: make methods by tools.defineMethod'),
       }),
     ),

@@ -270,7 +270,9 @@ async function* end(
     (onPart) =>
       learner.endTask(
         {
-          ...{ sample: batches.spaceSample(), singles: batches.singles(), prompts: batches.prompts() },
+          sample: batches.spaceSample(),
+          singles: batches.singles(),
+          prompts: batches.prompts(),
           examples: answersItself ? learned.flatMap(({ train, answerless = train }) => answerless) : batches.examples,
           isFree: learned.every(({ form }) => form !== 'labels'),
           answer: (prompts) =>

@@ -50,8 +50,11 @@ async function publishedSplits(
     throw new GorpError('tasks/empty', `${paths[2 * i]} has nothing to ${what}.`, 'Use the files as published.');
   }
   return {
-    ...{ train: train.examples, dev: dev.examples, test: test.examples },
-    ...{ definition: train.definition, warnings },
+    train: train.examples,
+    dev: dev.examples,
+    test: test.examples,
+    definition: train.definition,
+    warnings,
   };
 }
 

@@ -36,7 +36,8 @@ const table = (rows: [string, string][]) => ({
   columns: ['text', 'label'],
   rows,
   lines: rows.map((_, i) => i + 2),
-  ...{ nested: [], warnings: [] },
+  nested: [],
+  warnings: [],
 });
 const many = (labels: string[], each: number): [string, string][] =>
   labels.flatMap((label) => Array.from({ length: each }, (_, i): [string, string] => [`${label} ${i}`, label]));

@@ -7,8 +7,13 @@ const LABELS = ['a', 'b', 'c', 'd', 'e'];
 const examples = (set: string, each: number): Example[] =>
   LABELS.flatMap((label) => Array.from({ length: each }, (_, i) => ({ sentence: `${set} ${label} ${i}`, label })));
 const task: Task = {
-  ...{ name: 'letters', kind: 'TC', instruction: 'Which?\n', labels: LABELS },
-  ...{ train: examples('train', 20), dev: [], test: examples('test', 4) },
+  name: 'letters',
+  kind: 'TC',
+  instruction: 'Which?\n',
+  labels: LABELS,
+  train: examples('train', 20),
+  dev: [],
+  test: examples('test', 4),
 };
 
 describe('a task cut by label', () => {

@@ -28,7 +28,11 @@ export function likelySpec(
     file: name,
     sha256,
     header: true,
-    ...{ form, textColumn, inputColumn, labelColumn, frame },
+    form,
+    textColumn,
+    inputColumn,
+    labelColumn,
+    frame,
     chatAnswers: 'every',
     ...USUAL_SPLIT,
   };

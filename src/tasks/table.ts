@@ -122,8 +122,14 @@ export async function readParquetFiles(
   maxRows = Infinity,
 ): Promise<TableFile> {
   let all: TableFile = {
-    ...{ name, sha256, encoding: 'UTF-8', columns: null },
-    ...{ rows: [], nested: [], lines: [], warnings: [] },
+    name,
+    sha256,
+    encoding: 'UTF-8',
+    columns: null,
+    rows: [],
+    nested: [],
+    lines: [],
+    warnings: [],
   };
   let isCut = false;
   for (const file of files) {

@@ -29,7 +29,11 @@ export const beginningOf = (
     model: { name: 'tiny', commit: null, parameters: 10, trainable: 4 },
     settings,
     tasks: settings.order.map((name) => ({
-      ...{ name, kind: 'TC', labels: ['a', 'b'], trainExamples: 4, testExamples: 2 },
+      name,
+      kind: 'TC',
+      labels: ['a', 'b'],
+      trainExamples: 4,
+      testExamples: 2,
     })),
     breaks: [],
   }),

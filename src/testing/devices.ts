@@ -111,7 +111,10 @@ export const TEST_DEVICES_AND_CARD: typeof TEST_DEVICES = [
 
 /** The device with some of its members replaced. */
 export const deviceWith = (device: Device, changes: Partial<Device>): Device => ({
-  ...{ facts: device.facts, limits: device.limits, buffers: device.buffers, planner: device.planner },
+  facts: device.facts,
+  limits: device.limits,
+  buffers: device.buffers,
+  planner: device.planner,
   lost: device.lost,
   write: (buffer, offset, values) => device.write(buffer, offset, values),
   clear: (buffer) => device.clear(buffer),

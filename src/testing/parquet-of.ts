@@ -83,8 +83,14 @@ export function parquetOf(columns: readonly MadeColumn[], rows: number, said: Fi
     }
     const size = BigInt(writer.offset - offset);
     const fields = {
-      ...{ field_1: 6, field_2: [0], field_3: [name], field_4: codec, field_5: BigInt(rows) },
-      ...{ field_6: size, field_7: size, field_9: BigInt(offset) },
+      field_1: 6,
+      field_2: [0],
+      field_3: [name],
+      field_4: codec,
+      field_5: BigInt(rows),
+      field_6: size,
+      field_7: size,
+      field_9: BigInt(offset),
       ...more,
     };
     return { field_2: BigInt(offset), field_3: fields };

@@ -191,7 +191,12 @@ function generalTextOf({ training, method, order }: RunSettings, round: number):
     type: 'probe',
     probe: 'generalText',
     about: {
-      ...{ name: training.generalText, hash: '5'.repeat(64), objective: 'spans', longest: 96, asked: 8, leftOut: 0 },
+      name: training.generalText,
+      hash: '5'.repeat(64),
+      objective: 'spans',
+      longest: 96,
+      asked: 8,
+      leftOut: 0,
       tokens,
       bytes: tokens.map((count) => 4 * count),
       prompts: order.map((_, i) => ({ task: i + 1, tokens: 12 })),

@@ -59,8 +59,11 @@ export class ChatTemplate {
         throw new Error(written(args[0]).slice(0, MAX_WORDS));
       }),
       strftime_now: new Callable(({ args }) => formatDate(this.#now, written(args[0]))),
-      ...{ messages: turns.map((turn) => new Map(Object.entries(turn))), add_generation_prompt: addGenerationPrompt },
-      ...{ tools: null, documents: null, ...(thinking !== undefined && { enable_thinking: thinking }) },
+      messages: turns.map((turn) => new Map(Object.entries(turn))),
+      add_generation_prompt: addGenerationPrompt,
+      tools: null,
+      documents: null,
+      ...(thinking !== undefined && { enable_thinking: thinking }),
       ...Object.fromEntries(Object.entries(tokens).filter(([, token]) => token !== null)),
     };
     try {

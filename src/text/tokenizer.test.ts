@@ -107,7 +107,10 @@ const charsmap = (...bytes: number[]): Record<string, unknown> => ({
 });
 /** A part that consists of others; each kind of part has its own name for them. */
 const sequence = (parts: readonly object[]): Record<string, unknown> => ({
-  ...{ type: 'Sequence', normalizers: parts, pretokenizers: parts, decoders: parts },
+  type: 'Sequence',
+  normalizers: parts,
+  pretokenizers: parts,
+  decoders: parts,
 });
 const SAME = { type: 'Replace', pattern: { String: 'a' }, content: 'b' };
 

@@ -105,8 +105,10 @@ export function loadTokenizer(
 
   const named = (name: keyof Tokenizer['written'], otherwise: string): string => nameOf(config[name]) ?? otherwise;
   const names = {
-    ...{ bos_token: named('bos_token', '<s>'), eos_token: named('eos_token', '</s>') },
-    ...{ pad_token: named('pad_token', '<pad>'), unk_token: named('unk_token', '<unk>') },
+    bos_token: named('bos_token', '<s>'),
+    eos_token: named('eos_token', '</s>'),
+    pad_token: named('pad_token', '<pad>'),
+    unk_token: named('unk_token', '<unk>'),
   };
   /** As templates write a token: none if it is null, or left to a class that names none. */
   const inTemplates = (name: keyof typeof names): string | null => {
@@ -172,8 +174,10 @@ export function loadTokenizer(
     isSpecial,
     hiding: sentinels.length > 0 ? { sentinels, spanTokens: 3 } : null,
     written: {
-      ...{ bos_token: inTemplates('bos_token'), eos_token: names.eos_token },
-      ...{ pad_token: inTemplates('pad_token'), unk_token: inTemplates('unk_token') },
+      bos_token: inTemplates('bos_token'),
+      eos_token: names.eos_token,
+      pad_token: inTemplates('pad_token'),
+      unk_token: inTemplates('unk_token'),
     },
     eosId,
     padId: idOf(names.pad_token) ?? bosId ?? eosId,

@@ -204,7 +204,8 @@ describe('the library of the package', () => {
       module: 'NodeNext',
       lib: ['ES2023', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'],
       types: [],
-      ...{ allowJs: true, checkJs: true }, // the example of a plugin is typed by its comments
+      allowJs: true,
+      checkJs: true, // the example of a plugin is typed by its comments
       skipDefaultLibCheck: true, // the package's own declarations are checked
       rootDir: '.',
       outDir: 'out',

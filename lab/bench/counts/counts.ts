@@ -24,8 +24,12 @@ export const COUNTED_MODELS: readonly ModelShape[] = Object.entries({
   'SmolLM3-3B': TODAY['SmolLM3-3B'],
   'Gemma-3-270m': TODAY['Gemma-3-270m'],
 }).map(([name, config]) => ({
-  ...{ name, config: { ...config, ...LAYERS }, batch: BATCH, rows: BATCH.B },
-  ...{ frozenWeights: 'f32', recompute: false },
+  name,
+  config: { ...config, ...LAYERS },
+  batch: BATCH,
+  rows: BATCH.B,
+  frozenWeights: 'f32',
+  recompute: false,
 }));
 
 /** What a graphics card is asked to do. */
@@ -58,8 +62,11 @@ export async function modelCounts(shape: ModelShape): Promise<ModelCounts> {
   const works = await recordMethod(shape, new GpuPlanner(new Tuning(false)), method);
   const { step, refresh, end, test, token } = works;
   return {
-    ...{ step: countsOf(step), refresh: countsOf(refresh) },
-    ...{ end: countsOf(end), test: countsOf(test), token: countsOf(token) },
+    step: countsOf(step),
+    refresh: countsOf(refresh),
+    end: countsOf(end),
+    test: countsOf(test),
+    token: countsOf(token),
   };
 }
 

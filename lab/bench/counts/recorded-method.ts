@@ -75,7 +75,10 @@ export async function recordMethod(
   const device = recordingDevice({ kind: 'webgpu', limits: LIMITS, planner });
   const { network, targets } = networkOf(device, config, { sourceLength: batch.S, targetLength: batch.T });
   const options = {
-    ...{ seed: 0, maxGradNorm: 1, gradientAccumulation: 1, recompute },
+    seed: 0,
+    maxGradNorm: 1,
+    gradientAccumulation: 1,
+    recompute,
     packing: (name: string) => frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], 'F32'),
   };
   const learner = await Learner.create(device, network, planOf(method), targets, options, null);
@@ -111,6 +114,8 @@ export async function recordMethod(
   return {
     step: all(last.filter((program) => program.name !== 'merge' && !isOf('refresh')(program))),
     refresh: all(first.filter((program) => !takesBases || !isOf('gradients')(program))),
-    ...{ end: all(end), test: all(test), token: all(token) },
+    end: all(end),
+    test: all(test),
+    token: all(token),
   };
 }

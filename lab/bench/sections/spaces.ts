@@ -31,11 +31,15 @@ const SUBJECTS: readonly SpaceSubject[] = [
   { ...layersOf('T5-large', t5(1024, 4096, 24, 16), 4), width: 1024, ...OF_T5, tasks: 3 },
   {
     ...layersOf('TinyLlama-1.1B', { ...llama(2048, 5632, 22, 32, 4), ...untied }, 2),
-    ...{ width: 2048, ...OF_DECODER, tasks: 3 },
+    width: 2048,
+    ...OF_DECODER,
+    tasks: 3,
   },
   {
     ...layersOf('LLaMA-2-7B', { ...llama(4096, 11008, 32, 32, 32), ...untied }, 2),
-    ...{ width: 4096, ...OF_DECODER, tasks: 2 },
+    width: 4096,
+    ...OF_DECODER,
+    tasks: 2,
   },
 ];
 const THREADS = 2;

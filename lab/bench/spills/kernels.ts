@@ -97,12 +97,20 @@ function attentionKernels({ isSoftware }: Tuning): Kernel[] {
 /** Two layers are enough: the others repeat them. */
 const MODELS: readonly ModelShape[] = [
   {
-    ...{ name: 't5', config: t5(512, 2048, 2, 8), frozenWeights: 'f32', recompute: false },
-    ...{ batch: { B: 8, S: 128, T: 10 }, rows: 64 },
+    name: 't5',
+    config: t5(512, 2048, 2, 8),
+    frozenWeights: 'f32',
+    recompute: false,
+    batch: { B: 8, S: 128, T: 10 },
+    rows: 64,
   },
   {
-    ...{ name: 'llama', config: llama(2048, 5632, 2, 32, 4), frozenWeights: '8-bit', recompute: true },
-    ...{ batch: { B: 1, S: 512, T: 10 }, rows: 8 },
+    name: 'llama',
+    config: llama(2048, 5632, 2, 32, 4),
+    frozenWeights: '8-bit',
+    recompute: true,
+    batch: { B: 1, S: 512, T: 10 },
+    rows: 8,
   },
 ];
 

@@ -8,7 +8,13 @@ function cornersOfBand(lows: readonly number[]): number[] {
   const points = lows.map((low, x) => ({ x, y: 0.5, low, high: 0.8 }));
   const drawn = renderToStaticMarkup(
     createElement(ChartDrawing, {
-      ...{ label: 'Loss', xName: 'step', yName: 'loss', formatX: String, formatY: String, width: 300, height: 200 },
+      label: 'Loss',
+      xName: 'step',
+      yName: 'loss',
+      formatX: String,
+      formatY: String,
+      width: 300,
+      height: 200,
       lines: [{ name: 'one', color: 'black', points }],
       x: { from: 0, to: lows.length - 1, isLog: false },
       y: { from: 0.1, to: 1, isLog: true },

@@ -30,7 +30,11 @@ it('says what was answered instead of each label, and the share of right answers
     { label: 'cold', examples: 1, before: 0, after: 0, answered: [0, 0, 0, 1] },
   ]);
   expect(labelRows({ confusion }, 1, labels, { from: 0, to: 1 })[1]).toEqual({
-    ...{ label: 'cold', examples: 1, before: null, after: 0, answered: [1, 0, 0, 0] },
+    label: 'cold',
+    examples: 1,
+    before: null,
+    after: 0,
+    answered: [1, 0, 0, 0],
   });
   expect(labelRows({ confusion }, 1, labels, { from: 1, to: 3 })).toEqual([]);
   const [fewer] = labelRows({ confusion }, 0, labels, { from: 1, to: 3 });

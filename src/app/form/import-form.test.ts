@@ -10,9 +10,21 @@ test('a new task has a name of its own', () => {
 });
 
 const SPEC: TaskSpec = {
-  ...{ name: 'reviews', kind: 'SC', instruction: 'Good or bad?', file: 'reviews.csv', sha256: '0'.repeat(64) },
-  ...{ header: true, form: 'labels', textColumn: 'text', inputColumn: null, labelColumn: 'label', score: 'ranked' },
-  ...{ frame: 'answer', chatAnswers: 'every', testShare: 0.2, seed: 1 },
+  name: 'reviews',
+  kind: 'SC',
+  instruction: 'Good or bad?',
+  file: 'reviews.csv',
+  sha256: '0'.repeat(64),
+  header: true,
+  form: 'labels',
+  textColumn: 'text',
+  inputColumn: null,
+  labelColumn: 'label',
+  score: 'ranked',
+  frame: 'answer',
+  chatAnswers: 'every',
+  testShare: 0.2,
+  seed: 1,
 };
 const columns = (form: TaskSpec['form']) => ({ form, textColumn: 'body', inputColumn: null, labelColumn: 'reply' });
 

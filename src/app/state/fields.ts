@@ -49,7 +49,9 @@ interface FieldGroup {
 
 /** The range of a field, from its setting. */
 const within = ({ words, integer, shares }: Range): Pick<NumberField, 'range' | 'integer' | 'shares'> => ({
-  ...{ range: words, integer, shares: shares === true },
+  range: words,
+  integer,
+  shares: shares === true,
 });
 
 /** Remarks on values outside the usual ones. */

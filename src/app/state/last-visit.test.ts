@@ -9,12 +9,13 @@ import { browserLastVisit, firstShown } from './last-visit.ts';
 const settings = embeddedSettings('quick', 'gorp');
 const resultsAt = (day: number) => ({
   ...quickResults('gorp', 1),
-  ...{ id: `00000000-0000-4000-8000-00000000000${day}`, startedAt: `2026-01-0${day}T00:00:00.000Z` },
+  id: `00000000-0000-4000-8000-00000000000${day}`,
+  startedAt: `2026-01-0${day}T00:00:00.000Z`,
 });
 const checkpointAt = (day: number) => {
   const results = resultsAt(day);
   const { id, startedAt } = results;
-  return { ...{ folder: 'f', savedAt: 1, bytes: 1, settings, round: 1, step: 3 }, id, startedAt, results };
+  return { folder: 'f', savedAt: 1, bytes: 1, settings, round: 1, step: 3, id, startedAt, results };
 };
 
 describe('firstShown', () => {

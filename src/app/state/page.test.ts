@@ -146,7 +146,15 @@ describe('createPage', () => {
       const [results, id] = [resultsOf(settings), '0b1e5f6a-3f0a-4c8e-9d53-6a1c2b3d4e5f'];
       const { startedAt } = results;
       const one: StoredCheckpoint = {
-        ...{ folder: 'f', savedAt: 1, bytes: 2, id, startedAt, results, settings, round: 1, step: 3 },
+        folder: 'f',
+        savedAt: 1,
+        bytes: 2,
+        id,
+        startedAt,
+        results,
+        settings,
+        round: 1,
+        step: 3,
       };
       const asked: string[] = [];
       const added: Results[] = [];

@@ -173,7 +173,10 @@ export function createPage(parts: PageParts): Page {
   });
 
   const files = createFileActions(store, {
-    ...{ tasks, compare, sharing, setUp },
+    tasks,
+    compare,
+    sharing,
+    setUp,
     check: parts.checkModel,
     openRounds: parts.openRounds,
     takeShared: parts.takeShared,

@@ -12,7 +12,8 @@ const [one, two] = runs.map(runKey);
 it('names a run, and a run that got a name of another meanwhile has a number after it', async () => {
   const history = memoryHistory(runs);
   expect(await history.label(one, { name: '  my   first ', notes: 'softness 0.1\n' })).toEqual({
-    ...{ name: 'my first', notes: 'softness 0.1' },
+    name: 'my first',
+    notes: 'softness 0.1',
   });
   expect(await history.open(one)).toEqual({ ...runs[0], name: 'my first', notes: 'softness 0.1' });
   await history.add({ ...runs[1], name: 'My First' });

@@ -18,8 +18,15 @@ const settings = embeddedSettings('quick', 'gorp');
 const started = startingRun(settings);
 const begin = beginningOf(settings);
 const steps: RunEvent = {
-  ...{ type: 'steps', round: 1, steps: [1, 2], losses: [2, 1], gradientNorms: [1, 1], rates: [1, 1], layers: [] },
-  ...{ seconds: 3, tokensPerSecond: 100 },
+  type: 'steps',
+  round: 1,
+  steps: [1, 2],
+  losses: [2, 1],
+  gradientNorms: [1, 1],
+  rates: [1, 1],
+  layers: [],
+  seconds: 3,
+  tokensPerSecond: 100,
 };
 const failure: RunEvent = {
   type: 'failed',

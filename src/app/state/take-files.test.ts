@@ -110,7 +110,10 @@ test('the report of a study is shown as it is, or refused: if it is damaged, or 
   expect(state().compare).toMatchObject({ report: null, problem: { code: 'run/report-of-other-runs' } });
   expect(state().compare.ticked, 'its runs are compared all the same').toHaveLength(1);
   const ofOne = changed(({ parts: [{ methods, ...part }], title, planned, untuned }) => ({
-    ...{ title, planned, untuned, made: 1 },
+    title,
+    planned,
+    untuned,
+    made: 1,
     parts: [{ ...part, methods: [{ ...methods[0], made: 1 }] }],
   }));
   await page.takeFiles([...study, given('s/report.json', ofOne)]);

@@ -11,7 +11,14 @@ beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 const task: TaskLengths = {
-  ...{ name: 'reviews', texts: 200, counted: 200, cut: 12, longest: 150, question: 44, answer: 3, shortened: 0 },
+  name: 'reviews',
+  texts: 200,
+  counted: 200,
+  cut: 12,
+  longest: 150,
+  question: 44,
+  answer: 3,
+  shortened: 0,
 };
 const lengths: TextLengths = { tasks: [task], hasTemplate: false, positions: null };
 

@@ -46,7 +46,9 @@ describe('the list of examples', () => {
 
 it('says which words the answers that turned wrong now use', () => {
   const turned = (written: string): AnsweredExample => ({
-    ...{ sentence: written, label: 'warm', others: [] },
+    sentence: written,
+    label: 'warm',
+    others: [],
     answers: [
       { round: 1, written: 'warm', isRight: true, rougeL: 1 },
       { round: 2, written, isRight: false, rougeL: 0 },
@@ -66,7 +68,9 @@ it('says which words the answers that turned wrong now use', () => {
 
 it('lists free answers by how much their ROUGE-L fell, and shows all of them at first', () => {
   const scored = (sentence: string, ...rougeL: number[]): AnsweredExample => ({
-    ...{ sentence, label: 'warm', others: [] },
+    sentence,
+    label: 'warm',
+    others: [],
     answers: rougeL.map((one, i) => ({ round: i + 1, written: 'lukewarm', isRight: false, rougeL: one })),
   });
   const examples = [scored('rose', 0.2, 0.3), scored('fell', 0.5, 0.4), scored('same', 1, 1), scored('lost', 0.9, 0)];

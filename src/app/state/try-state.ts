@@ -168,7 +168,11 @@ export function applyTryEvent(state: TryState, event: TryEvent): TryState {
     case 'ended':
       return {
         ...ended(state),
-        ...{ status: 'closed', run: null, examples: null, asksExamples: false, problem: event.error },
+        status: 'closed',
+        run: null,
+        examples: null,
+        asksExamples: false,
+        problem: event.error,
       };
     case 'failed':
       return {

@@ -49,7 +49,12 @@ export const PARTS: readonly AnnouncedPart[] = [
 ];
 
 const measured = (name: string, headline: string, text: string): Outcome => ({
-  ...{ name, status: 'measured', seconds: 6.2, numbers: {}, headline, text },
+  name,
+  status: 'measured',
+  seconds: 6.2,
+  numbers: {},
+  headline,
+  text,
 });
 
 const OUTCOMES: readonly Outcome[] = [

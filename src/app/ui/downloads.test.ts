@@ -10,7 +10,11 @@ const last: LastRound = {
   round: 2,
   settings: quickResults('gorp-plus', 1).settings,
   use: {
-    ...{ folder: 'round', model: 'embedded', commit: null, isDecoderOnly: false, promptForm: 'raw' },
+    folder: 'round',
+    model: 'embedded',
+    commit: null,
+    isDecoderOnly: false,
+    promptForm: 'raw',
     ...{
       hasAdapter: true,
       hasWeights: true,

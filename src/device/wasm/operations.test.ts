@@ -295,7 +295,11 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
         squares(g, input('x'), stack, input('squares'));
         clipFactor(g, input('squares'), 0.5, input('clip'));
         const state = (m: string, v: string) => ({
-          ...{ m: input(m), v: input(v), clip: input('clip'), rates: input('rates'), index: 1 },
+          m: input(m),
+          v: input(v),
+          clip: input('clip'),
+          rates: input('rates'),
+          index: 1,
         });
         const update = adam(g, input('x'), stack, state('m', 'v'));
         adamInto(g, input('x'), stack, state('m2', 'v2'), input('w2'), 0.3);

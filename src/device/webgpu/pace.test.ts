@@ -14,7 +14,10 @@ function slices(pace: Pace, work: readonly Paced[]): Slice[] {
 
 /** Whole calls that are timed together. */
 const whole = (calls: readonly Paced[]): Slice => ({
-  ...{ calls, next: { call: calls.length, piece: 0 }, expected: 0, isGuess: false },
+  calls,
+  next: { call: calls.length, piece: 0 },
+  expected: 0,
+  isGuess: false,
 });
 
 describe('a pace', () => {

@@ -99,7 +99,11 @@ function record(
       const bindGroup = gpu.device.createBindGroup({ layout: layoutOf(pipelines[i]), entries });
       const pieces = Math.max(...workgroups);
       return {
-        ...{ pipeline: pipelines[i], bindGroup, workgroups, pieces, cost: costOf(dispatch) },
+        pipeline: pipelines[i],
+        bindGroup,
+        workgroups,
+        pieces,
+        cost: costOf(dispatch),
         parameters: { buffer: parameters, offset },
       };
     });

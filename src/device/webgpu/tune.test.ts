@@ -344,7 +344,11 @@ describe('undisturbed', () => {
 describe('measured', () => {
   const side = fc.oneof(fc.integer({ min: 1, max: 600 }), fc.constantFrom(32, 63, 64, 512, 1024, 4096, 32_001));
   const products = fc.record({
-    ...{ layout: fc.constantFrom('nt', 'nn', 'tn'), M: side, N: side, K: side, isPart: fc.boolean() },
+    layout: fc.constantFrom('nt', 'nn', 'tn'),
+    M: side,
+    N: side,
+    K: side,
+    isPart: fc.boolean(),
     halves: fc.constantFrom(undefined, 'b', 'both'),
   });
 

@@ -58,7 +58,10 @@ async function teach(
   const model = tinyModel();
   const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
   const options = {
-    ...{ seed: 1, maxGradNorm: 1, gradientAccumulation: 1, tasks: TASKS },
+    seed: 1,
+    maxGradNorm: 1,
+    gradientAccumulation: 1,
+    tasks: TASKS,
     packing: (name: string) =>
       packed ? frozenPacking('8-bit', name, network.shapes.get(name) ?? [], 'F32') : undefined,
   };

@@ -140,8 +140,12 @@ export class GateWeight {
       return all;
     };
     const all: StateTensor = {
-      ...{ name: gateTensor(this.name), place: training ? 'step' : 'earlier', dtype: 'F32', read },
-      ...{ rows: (this.#earlier + 1) * rows, columns },
+      name: gateTensor(this.name),
+      place: training ? 'step' : 'earlier',
+      dtype: 'F32',
+      read,
+      rows: (this.#earlier + 1) * rows,
+      columns,
     };
     const space = this.space ? [hostTensor(gateSpace(this.name), this.space)] : [];
     return [all, ...space, ...(training ? this.#ofStep() : [])];

@@ -36,7 +36,10 @@ export interface OwnPartOf {
 type OpenOwnPart = (of: OwnPartOf) => Part;
 
 export const ownPart = (handsOn: string, open: OpenOwnPart, needs: PartNeeds = {}): OwnPartPlan => ({
-  ...{ part: 'own', needs, handsOn, open },
+  part: 'own',
+  needs,
+  handsOn,
+  open,
 });
 
 /**
@@ -97,7 +100,8 @@ export function openParts(
       case 'own':
         return guardedPart(
           (part.open as OpenOwnPart)({
-            ...{ device, adapters: find(Adapters)?.groups ?? [] },
+            device,
+            adapters: find(Adapters)?.groups ?? [],
             fullRank: find(FullRankWeights)?.groups ?? [],
           }),
         );

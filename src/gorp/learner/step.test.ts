@@ -87,7 +87,9 @@ async function learn(
 const KINDS: readonly MethodName[] = ['gorp-plus', 'gorp', 'lwf', 'migu', 'gain-lora', 'gpm'];
 const CASES = [
   ...METHOD_NAMES.filter((method) => TESTS_ALL || KINDS.includes(method)).map((method) => ({
-    ...{ device: 'WebAssembly', family: 't5-tiny', method },
+    device: 'WebAssembly',
+    family: 't5-tiny',
+    method,
   })),
   { device: 'WebAssembly', family: 'llama-tiny', method: 'lwf' },
   { device: 'WebAssembly', family: 't5-v1_1-tiny', method: 'gorp-plus' }, // its bases are left vectors

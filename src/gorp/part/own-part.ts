@@ -44,7 +44,11 @@ const MEMBERS: Readonly<Record<keyof Part, true>> = {
     savedBytes: true,
     hostBytes: true,
   },
-  ...{ reserve: true, reserveMeasuring: true, destroy: true, state: true, restore: true },
+  reserve: true,
+  reserveMeasuring: true,
+  destroy: true,
+  state: true,
+  restore: true,
 };
 
 /**

@@ -159,7 +159,8 @@ export class InputMeasurements {
       const outside = G && H ? quotients(this.#ownGram(G, i), this.#ownGram(H, i)) : energies.toSorted((a, b) => b - a);
       return {
         leading: { rows: own, energies, outside },
-        ...{ energy, squares },
+        energy,
+        squares,
         heldBefore: this.#hasSpaces ? shareInside(at(NUMBERS.outside), energy) : 0,
         leftBefore: this.#hasSpaces ? at(NUMBERS.left) : this.#n,
       };

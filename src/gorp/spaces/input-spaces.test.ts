@@ -27,12 +27,25 @@ import type { SpaceGrowth } from './space.ts';
 import { symmetricEigen } from '../../linear-algebra/symmetric-eigen.ts';
 
 const SOFT: SoftInputSpacePlan = {
-  ...{ part: 'input-space', needs: {}, form: 'soft', softness: 0.0625, energies: 'sum' },
-  ...{ project: 'update', taskRates: 'compensated', protects: 'earlier' },
+  part: 'input-space',
+  needs: {},
+  form: 'soft',
+  softness: 0.0625,
+  energies: 'sum',
+  project: 'update',
+  taskRates: 'compensated',
+  protects: 'earlier',
 };
 const HARD: HardInputSpacePlan = {
-  ...{ part: 'input-space', needs: {}, form: 'hard', threshold: 0.9, rises: false, energyOf: 'inputs' },
-  ...{ project: 'update', taskRates: 'constant', protects: 'earlier' },
+  part: 'input-space',
+  needs: {},
+  form: 'hard',
+  threshold: 0.9,
+  rises: false,
+  energyOf: 'inputs',
+  project: 'update',
+  taskRates: 'constant',
+  protects: 'earlier',
 };
 
 /** The covariance of a task: energies that fall like 1 / i^power, along directions of its own; `zeros` have none. */

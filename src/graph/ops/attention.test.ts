@@ -99,7 +99,12 @@ const FOR_TILES: Case[] = [
       { beginning: 33, rows: [5, 40, 1] },
       { beginning: 31, rows: [70] },
     ],
-    ...{ H: 6, Hk: 2, d: 36, window: 35, bias: true, unused: 2 },
+    H: 6,
+    Hk: 2,
+    d: 36,
+    window: 35,
+    bias: true,
+    unused: 2,
   },
   { groups: [{ beginning: 37, rows: [3, 66] }], H: 3, Hk: 1, d: 7 },
   { groups: [{ beginning: 0, rows: [31, 34, 2] }], H: 2, d: 64, causal: false, bias: true },
@@ -132,9 +137,18 @@ function graphOf(
     },
     (g, input) => ({
       o: attention(g, {
-        ...{ q: input('q'), k: input('k'), v: input('v'), spans: input('spans'), heads: H, keyHeads: Hk },
-        ...{ scale: 0.7 / Math.sqrt(Math.max(1, d / 8)), causal, window, bias: bias ? input('bias') : undefined },
-        ...{ asking, position: at.position === undefined ? undefined : input('position') },
+        q: input('q'),
+        k: input('k'),
+        v: input('v'),
+        spans: input('spans'),
+        heads: H,
+        keyHeads: Hk,
+        scale: 0.7 / Math.sqrt(Math.max(1, d / 8)),
+        causal,
+        window,
+        bias: bias ? input('bias') : undefined,
+        asking,
+        position: at.position === undefined ? undefined : input('position'),
       }),
     }),
   );
@@ -188,7 +202,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     [5, 3, 4, 2],
     [300, 7, 100, 6],
   ])('steps of generation after %i and %i tokens, window %s, position %i', async (shared, own, window, position) => {
-    const places = { ...{ queries: 0, queryCount: 0 } };
+    const places = { queries: 0, queryCount: 0 };
     const keys = (first: number, count: number, after?: Span): Span => ({
       ...places,
       keys: first,
@@ -199,7 +213,11 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     const sources = [keys(shared, own, beginning), beginning];
     const begin = shared + own;
     const rows = [...sources, undefined].map((after, row) => ({
-      ...{ queries: row, queryCount: 1, keys: begin + row * 7, keyCount: 7, after },
+      queries: row,
+      queryCount: 1,
+      keys: begin + row * 7,
+      keyCount: 7,
+      after,
     }));
     const table = [...spanTable([...rows, ...sources, beginning].filter((one, i, all) => all.indexOf(one) === i))];
     const at = { H: 4, Hk: 2, d: 16, window: window ?? undefined, bias: true, position, asking: 3 };

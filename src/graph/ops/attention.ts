@@ -29,7 +29,11 @@ export interface Span {
 
 /** A span whose tokens all ask, and are keys. */
 export const span = (begin: number, count: number, after?: Span): Span => ({
-  ...{ queries: begin, queryCount: count, keys: begin, keyCount: count, after },
+  queries: begin,
+  queryCount: count,
+  keys: begin,
+  keyCount: count,
+  after,
 });
 
 /** The position of a span's first token in its text. */
@@ -94,7 +98,9 @@ function shapeOf(at: AttentionInputs): AttentionShape {
       causal,
       window,
     },
-    ...{ spans: asking, distances: bias?.shape[1] ?? 0, position: position !== undefined },
+    spans: asking,
+    distances: bias?.shape[1] ?? 0,
+    position: position !== undefined,
   };
 }
 
@@ -232,8 +238,10 @@ function recordDelta(
   const vec = d % 4 === 0;
   const wgsl = (): string =>
     fillTemplate(deltaTemplate, {
-      ...{ T: vec ? 'vec4f' : 'f32', DOT: vec ? 'dot' : 'product' },
-      ...{ SCALAR: !vec, LANES: vec ? 4 : 1 },
+      T: vec ? 'vec4f' : 'f32',
+      DOT: vec ? 'dot' : 'product',
+      SCALAR: !vec,
+      LANES: vec ? 4 : 1,
     });
   const name = `attention/delta${vec ? '' : '-scalar'}`;
   return g.record({
@@ -243,7 +251,8 @@ function recordDelta(
     calls: () => [
       {
         kernel: {
-          ...{ name, wgsl },
+          name,
+          wgsl,
           wasm: { entry: 'attentionDelta', constants: [queries / heads, heads] },
         },
         params: [d, queries, rest].map(u32),

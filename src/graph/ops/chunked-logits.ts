@@ -162,9 +162,15 @@ export function scoresCall(
       wgsl: () =>
         (form === 'GRADIENT' ? '' : workgroupTree({ name: 'combined', threads, ...together })) +
         fillTemplate(template, {
-          ...{ THREADS: threads, READS: threads > 64 ? 4 : 1, PER_ROW: isPerRow },
-          ...{ ROWS: form === 'ROWS', TOTAL: form === 'TOTAL', GRADIENT: form === 'GRADIENT' },
-          ...{ ARGMAX: form === 'ARGMAX', CHOICES: form === 'CHOICES', SUMS: form === 'ROWS' || form === 'CHOICES' },
+          THREADS: threads,
+          READS: threads > 64 ? 4 : 1,
+          PER_ROW: isPerRow,
+          ROWS: form === 'ROWS',
+          TOTAL: form === 'TOTAL',
+          GRADIENT: form === 'GRADIENT',
+          ARGMAX: form === 'ARGMAX',
+          CHOICES: form === 'CHOICES',
+          SUMS: form === 'ROWS' || form === 'CHOICES',
         }),
       wasm: { entry: ENTRIES[form] },
     },

@@ -297,10 +297,19 @@ function downCall(
   const rows = M >= FEW_ROWS ? 4 : M >= FEW_ROWS / 2 ? 2 : 1;
   const isVector = N % 4 === 0;
   const values: Record<string, TemplateValue> = {
-    ...{ ...FORMS, DOWN: true, DROP: drop !== undefined, ACROSS: isAcross, PAIRS: factors.length },
-    ...{ ROWS: rows, LANES: 64 / rows, STEP: isVector ? 4 : 1, SCALAR: !isVector },
-    ...{ T: isVector ? 'vec4f' : 'f32', F: isVector && !isAcross ? 'vec4f' : 'f32' },
-    ...{ GRAD: gradient !== undefined, GRAD_BINDING: 2 * factors.length + 2 },
+    ...FORMS,
+    DOWN: true,
+    DROP: drop !== undefined,
+    ACROSS: isAcross,
+    PAIRS: factors.length,
+    ROWS: rows,
+    LANES: 64 / rows,
+    STEP: isVector ? 4 : 1,
+    SCALAR: !isVector,
+    T: isVector ? 'vec4f' : 'f32',
+    F: isVector && !isAcross ? 'vec4f' : 'f32',
+    GRAD: gradient !== undefined,
+    GRAD_BINDING: 2 * factors.length + 2,
   };
   return {
     kernel: { name: `low-rank/down-${rows}`, wgsl: () => fillTemplate(template, values) },
@@ -324,8 +333,13 @@ function upCall(
   const { M, N } = sizes;
   const hasDrop = drop !== undefined;
   const values: Record<string, TemplateValue> = {
-    ...{ ...FORMS, UP: true, DROP: hasDrop, ACROSS: isAcross, PAIRS: factors.length },
-    ...{ ADDEND: addend !== undefined, ADDEND_BINDING: 2 * factors.length + (hasDrop ? 3 : 2) },
+    ...FORMS,
+    UP: true,
+    DROP: hasDrop,
+    ACROSS: isAcross,
+    PAIRS: factors.length,
+    ADDEND: addend !== undefined,
+    ADDEND_BINDING: 2 * factors.length + (hasDrop ? 3 : 2),
   };
   return {
     kernel: { name: 'low-rank/up', wgsl: () => fillTemplate(template, values) },

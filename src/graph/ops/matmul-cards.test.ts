@@ -170,7 +170,9 @@ describe.each(['block', 'block-light'] as const)('%s', (variant) => {
     always();
     const [n, M, N, K] = [3, 33, 35, 20];
     const inputs = {
-      ...{ a: { shape: [n, M, K] }, b: { shape: [n, N, K] }, shared: { shape: [1, N, K] } },
+      a: { shape: [n, M, K] },
+      b: { shape: [n, N, K] },
+      shared: { shape: [1, N, K] },
       into: { shape: [n, M * N + 5] },
     };
     await new GraphUnderTest(inputs, (g, input) => ({

@@ -104,7 +104,12 @@ describe('a product', () => {
         { a: { shape: [M, K] }, b: { shape: [N, K] }, d: added, into: added },
         (g, input) => ({
           into: matmul(g, input('a'), input('b'), {
-            ...{ layout: 'nt', alpha: 0.5, addend: input('d'), into: input('into'), accumulate: true, halves: 'both' },
+            layout: 'nt',
+            alpha: 0.5,
+            addend: input('d'),
+            into: input('into'),
+            accumulate: true,
+            halves: 'both',
           }),
         }),
       );

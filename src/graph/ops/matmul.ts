@@ -100,7 +100,10 @@ export function matmulEach(
   const shapeOf = ({ first, count, strideB }: Run): MatmulShape => ({
     ...plainProduct('nn', M, size, size),
     batch: count,
-    ...{ batchStrideA: stride, batchStrideB: strideB, batchStrideC: stride, batchStrideD: addend ? stride : 0 },
+    batchStrideA: stride,
+    batchStrideB: strideB,
+    batchStrideC: stride,
+    batchStrideD: addend ? stride : 0,
     alpha,
     addend: addend !== undefined,
     window: { offsetA: first * stride, offsetC: first * stride },

@@ -109,8 +109,11 @@ async function gatedModel(loading: Loading, { results, state }: SavedRound): Pro
     planOf(settings.method),
     chosenTargets(settings, network.shapes, targets),
     {
-      ...{ seed: settings.training.seed, maxGradNorm: settings.training.maxGradNorm, gradientAccumulation: 1 },
-      ...{ tasks: settings.order.length, packing: (name) => packingOf(loading, name) },
+      seed: settings.training.seed,
+      maxGradNorm: settings.training.maxGradNorm,
+      gradientAccumulation: 1,
+      tasks: settings.order.length,
+      packing: (name) => packingOf(loading, name),
     },
     (name, packing) => readParameter(model, storedName(name), packing),
     (name) => onLoaded?.(name, network.shapes.size),

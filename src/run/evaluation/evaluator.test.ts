@@ -20,9 +20,19 @@ const TEXTS = [3, 40, 5, 9, 21, 3, 7, 12, 38, 4].map((length, i) =>
 );
 const QUESTION = [2, 7, 5, 3, 11, 4, 9, 6, 8, 10, 12, 3, 5];
 const LLAMA = {
-  ...{ model_type: 'llama', vocab_size: 24, hidden_size: 24, intermediate_size: 40, num_hidden_layers: 3 },
-  ...{ num_attention_heads: 6, num_key_value_heads: 2, head_dim: 4, max_position_embeddings: 128, rms_norm_eps: 1e-5 },
-  ...{ hidden_act: 'silu', tie_word_embeddings: false, eos_token_id: 1 },
+  model_type: 'llama',
+  vocab_size: 24,
+  hidden_size: 24,
+  intermediate_size: 40,
+  num_hidden_layers: 3,
+  num_attention_heads: 6,
+  num_key_value_heads: 2,
+  head_dim: 4,
+  max_position_embeddings: 128,
+  rms_norm_eps: 1e-5,
+  hidden_act: 'silu',
+  tie_word_embeddings: false,
+  eos_token_id: 1,
 };
 
 const MODELS: [string, Record<string, unknown>][] = [

@@ -12,26 +12,50 @@ import { Run } from '../run.ts';
 const say = (content: string) => [{ role: 'user' as const, content }];
 const TASKS: readonly Task[] = [
   {
-    ...{ name: 'open', kind: 'QA', instruction: null, labels: [], form: 'free', dev: [] },
+    name: 'open',
+    kind: 'QA',
+    instruction: null,
+    labels: [],
+    form: 'free',
+    dev: [],
     frame: { before: 'roll ', after: ' box' },
     train: ['red', 'blue', 'round'].map((sentence) => ({ sentence, label: `${sentence} ball box` })),
     test: [{ sentence: 'red', label: 'blue ball', others: ['red ball box'] }],
   },
   {
-    ...{ name: 'talk', kind: 'Chat', instruction: null, labels: [], form: 'chat', dev: [] },
+    name: 'talk',
+    kind: 'Chat',
+    instruction: null,
+    labels: [],
+    form: 'chat',
+    dev: [],
     train: ['warm', 'cold'].map((word) => ({ sentence: `User: ${word}\nAssistant:`, label: word, turns: say(word) })),
     test: [{ sentence: 'User: warm\nAssistant:', label: 'warm', turns: say('warm') }],
   },
   {
-    ...{ name: 'story', kind: 'Text', instruction: null, labels: [], form: 'text', dev: [] },
+    name: 'story',
+    kind: 'Text',
+    instruction: null,
+    labels: [],
+    form: 'text',
+    dev: [],
     train: [{ sentence: '', label: 'red ball blue box round ball square box' }],
     test: ['red ball blue box', 'blue ball', 'round box ball'].map((label) => ({ sentence: '', label })),
   },
 ];
 const LLAMA = {
-  ...{ model_type: 'llama', vocab_size: 24, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 2 },
-  ...{ num_attention_heads: 2, num_key_value_heads: 2, max_position_embeddings: 64, rms_norm_eps: 1e-6 },
-  ...{ hidden_act: 'silu', tie_word_embeddings: false, eos_token_id: 1 },
+  model_type: 'llama',
+  vocab_size: 24,
+  hidden_size: 16,
+  intermediate_size: 32,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  num_key_value_heads: 2,
+  max_position_embeddings: 64,
+  rms_norm_eps: 1e-6,
+  hidden_act: 'silu',
+  tie_word_embeddings: false,
+  eos_token_id: 1,
 };
 
 async function resultsOf(

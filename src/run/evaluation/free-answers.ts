@@ -190,7 +190,10 @@ export async function answeredByModel(
 
 /** The sizes of a batch of prompts without labels. */
 export const sizesOfPrompts = (sizes: SourceSizes): EvaluationSizes => ({
-  ...{ ...sizes, nodes: sizes.B, choices: sizes.B, runs: sizes.B },
+  ...sizes,
+  nodes: sizes.B,
+  choices: sizes.B,
+  runs: sizes.B,
 });
 
 /** How many answers are scored at once: of no more tokens than a batch of training, which fits. */

@@ -91,7 +91,8 @@ test.each(['gorp-plus', 'gorp', 'seq-ft'] as const)(
     await learner.beginTask();
     const validation = new Validation(device, network, learner, train.slice(0, 4), {
       ...settings.training,
-      ...{ batchSize: 4, evaluationBatchSize: 4 },
+      batchSize: 4,
+      evaluationBatchSize: 4,
     });
     try {
       const losses: number[] = [];

@@ -18,14 +18,26 @@ const steps = (from: number, count: number, rate = 1): RunEvent => {
   const numbers = Array.from({ length: count }, (_, i) => from + i);
   const [losses, gradientNorms] = [numbers.map((step) => 1 / step), numbers.map(() => 2)];
   return {
-    ...{ type: 'steps', round: 1, steps: numbers, losses, gradientNorms, layers },
+    type: 'steps',
+    round: 1,
+    steps: numbers,
+    losses,
+    gradientNorms,
+    layers,
     rates: numbers.map(() => rate),
-    ...{ seconds: from, tokensPerSecond: 100 },
+    seconds: from,
+    tokensPerSecond: 100,
   };
 };
 const time = { promptTokens: 10, promptSeconds: 1, answerTokens: 4, answerSeconds: 2 };
 const tested = (round: number, task: number, exact: number, ranked: number): RunEvent => ({
-  ...{ type: 'evaluation', round, task, exact, ranked, examples: 2, time },
+  type: 'evaluation',
+  round,
+  task,
+  exact,
+  ranked,
+  examples: 2,
+  time,
 });
 
 describe('fold', () => {

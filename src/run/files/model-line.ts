@@ -69,13 +69,19 @@ export async function readSummary(manifest: ByteFile): Promise<ModelSummary | nu
 export function summaryOfModel({ round, results, lessons }: Saved): ModelSummary {
   const { id, name = '', startedAt, settings, tasks, accuracy, model } = results;
   return {
-    ...{ run: id ?? null, name, settings, commit: model.commit },
+    run: id ?? null,
+    name,
+    settings,
+    commit: model.commit,
     lessons: settings.order.slice(0, round).map((task, i): TaughtLesson => {
       const { labels, form = 'labels', score: own } = tasks[i];
       const score = mainScore({ form, score: own });
       const lesson = lessons.find(({ definition }) => definition.name === task);
       return {
-        ...{ name: task, labels, form, score },
+        name: task,
+        labels,
+        form,
+        score,
         question: lesson?.definition.instruction?.trim() ?? null,
         taughtAt: lesson?.taughtAt ?? startedAt,
         method: lesson?.method ?? methodTitle(settings.method),

@@ -59,8 +59,17 @@ const PLACES = {
 
 /** What must be equal: everything but times, and health samples, which are taken at certain times. */
 const comparable = ({ curves, accuracy, measures, spaces, stateBytes, tasks, ...results }: Results): unknown => ({
-  ...{ step: curves.step, round: curves.round, loss: curves.loss, gradientNorm: curves.gradientNorm },
-  ...{ accuracy, measures, spaces, stateBytes, tasks, validation: results.validation, ended: results.endedByLoss },
+  step: curves.step,
+  round: curves.round,
+  loss: curves.loss,
+  gradientNorm: curves.gradientNorm,
+  accuracy,
+  measures,
+  spaces,
+  stateBytes,
+  tasks,
+  validation: results.validation,
+  ended: results.endedByLoss,
 });
 
 /** The plan gives the largest size of a checkpoint. */
@@ -135,8 +144,11 @@ const MOST = [WEIGHTS_FILE, STATE_FILE];
 
 /** Two validations in a row without a lower loss end a task, which takes the weights of the lowest. */
 const ENDS_BY_LOSS: Partial<TrainingSettings> = {
-  ...{ validationExamples: 2, validationSteps: 1, epochs: 6 },
-  ...{ loadBest: 'best', earlyStoppingPatience: 2 },
+  validationExamples: 2,
+  validationSteps: 1,
+  epochs: 6,
+  loadBest: 'best',
+  earlyStoppingPatience: 2,
 };
 
 /** Settings that add state of their own to a run, and the files that checkpoints at every step need not write again. */

@@ -66,7 +66,11 @@ async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Arr
     const lines = answers.map(({ text }, i) => {
       const { label, sentence, others = [] } = task.asked[i];
       const Instance = {
-        ...{ id: String(i), sentence, label, instruction, ground_truth: label },
+        id: String(i),
+        sentence,
+        label,
+        instruction,
+        ground_truth: label,
         ...(task.form !== 'labels' && { form: task.form, others: [...others] }),
       };
       return `${pythonJson({ Task: task.kind, Dataset: task.name, Instance, Prediction: text })}\n`;

@@ -61,7 +61,8 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
     return {
       method: methodTitle(results.settings.method),
       tasks: learner.progress.task,
-      ...{ rank: adapters.rank, width: gates.width },
+      rank: adapters.rank,
+      width: gates.width,
       read: async (part) => {
         const values = await read(gateTensor(part));
         if (values === undefined) throw bad('round', `it has no ${gateTensor(part)}`);

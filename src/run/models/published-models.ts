@@ -42,7 +42,11 @@ const decoder = (
 /** Current models by name, with the sizes in their config.json. */
 export const TODAY: Readonly<Record<string, Record<string, unknown>>> = {
   'Gemma-3-270m': decoder('gemma3_text', [640, 2048, 18, 4, 1], {
-    ...{ vocab_size: 262_144, head_dim: 256, sliding_window: 512, query_pre_attn_scalar: 256, eos_token_id: 1 },
+    vocab_size: 262_144,
+    head_dim: 256,
+    sliding_window: 512,
+    query_pre_attn_scalar: 256,
+    eos_token_id: 1,
     hidden_activation: 'gelu_pytorch_tanh',
   }),
   'SmolLM2-135M': decoder('llama', [576, 1536, 30, 9, 3], { vocab_size: 49_152 }),

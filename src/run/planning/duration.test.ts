@@ -8,7 +8,13 @@ import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 const quick = embeddedSettings('quick', 'gorp');
 const answers = { nodes: 5, answerTokens: 4 };
 const task = (name: string, train: number, test: number, promptTokens = 96) => ({
-  ...{ name, train, test, heldOut: 0, protects: 0, promptTokens, shared: 0 },
+  name,
+  train,
+  test,
+  heldOut: 0,
+  protects: 0,
+  promptTokens,
+  shared: 0,
   ...answers,
 });
 const labels = {

@@ -62,7 +62,13 @@ test('a run that holds many examples out, or packs them, plans their memory, and
 test('a run that is measured by general text plans its memory, and takes no more', async () => {
   const label = Array.from({ length: 20 }, () => 'red ball blue box').join(' ');
   const task: Task = {
-    ...{ name: 'mine', kind: 'Text', instruction: null, labels: [], form: 'text', train: [], dev: [] },
+    name: 'mine',
+    kind: 'Text',
+    instruction: null,
+    labels: [],
+    form: 'text',
+    train: [],
+    dev: [],
     test: [{ sentence: '', label }],
   };
   const of = (generalText: string): Promise<{ plan: MemoryPlan; peak: number }> =>

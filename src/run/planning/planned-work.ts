@@ -252,8 +252,13 @@ function largestBatch(
     ),
   );
   return {
-    ...{ B, S, T, shared: Math.min(S - 1, ...shared) },
-    ...{ tokens: Math.max(...tokens), sources: Math.max(...sources), labels: Math.max(...labels) },
+    B,
+    S,
+    T,
+    shared: Math.min(S - 1, ...shared),
+    tokens: Math.max(...tokens),
+    sources: Math.max(...sources),
+    labels: Math.max(...labels),
   };
 }
 
@@ -281,7 +286,11 @@ export function plannedTask(task: EncodedTask): PlannedTask {
   const { name, train, protects, validation, test, form, candidates, longestAnswer } = task;
   const texts = [...train, ...protects, ...test];
   return {
-    ...{ name, train: train.length, test: test.length, heldOut: validation.length, protects: protects.length },
+    name,
+    train: train.length,
+    test: test.length,
+    heldOut: validation.length,
+    protects: protects.length,
     promptTokens: texts.reduce((sum, { source }) => sum + source.length, 0) / Math.max(1, texts.length),
     shared: sharedTokens(test),
     nodes: form === 'labels' && candidates.length > 0 ? labelTree(candidates).tokens.length : 0,
@@ -321,7 +330,12 @@ export const testAhead = (
   S: number,
   { nodes, choices }: { nodes: number; choices: number },
 ): PlannedTest => ({
-  ...{ B, tokens: B * S, nodes: B * nodes, choices: B * choices, runs: B * nodes, pool: { B, S, shared: 0 } },
+  B,
+  tokens: B * S,
+  nodes: B * nodes,
+  choices: B * choices,
+  runs: B * nodes,
+  pool: { B, S, shared: 0 },
 });
 
 const distinct = (tests: readonly PlannedTest[]): PlannedTest[] => [

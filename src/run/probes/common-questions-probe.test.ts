@@ -90,7 +90,8 @@ test('what was right and is not now is lost', () => {
   const questions = ['a', 'b', 'c', 'd'].map((id) => ({ id, question: `${id}?` }));
   const probes = {
     commonQuestions: {
-      ...{ hash: '', questions },
+      hash: '',
+      questions,
       rounds: [
         { round: 2, answers: ['1', '5', null, '4'], right: [true, false, false, false] },
         { round: 0, answers: ['1', '2', '3', '4'], right: [true, true, false, true] },
@@ -99,7 +100,10 @@ test('what was right and is not now is lost', () => {
   };
   const [kept] = keptQuestions({ probes });
   expect(kept).toEqual({
-    ...{ round: 2, asked: 4, before: 3, still: 1 },
+    round: 2,
+    asked: 4,
+    before: 3,
+    still: 1,
     lost: [
       { question: 'b?', before: '2', after: '5' },
       { question: 'd?', before: '4', after: '4' },

@@ -92,7 +92,12 @@ test('passages and prompts have means of their own, and a repeated measurement t
   const [{ reference, family, texts }] = cases;
   const model = await opened(reference, family, 1);
   const text: GeneralText = {
-    ...{ name: 'included', hash: 'x', objective: 'next-token', longest: 48, asked: 8, leftOut: 0 },
+    name: 'included',
+    hash: 'x',
+    objective: 'next-token',
+    longest: 48,
+    asked: 8,
+    leftOut: 0,
     passages: texts.slice(0, 2).map((one) => ({ ...one, bytes: 10 })),
     prompts: [{ task: 1, examples: texts.slice(2) }],
   };

@@ -157,7 +157,12 @@ test('a text that the vocabulary lacks is left out, and the rest is measured', a
 });
 
 const OWN: Task = {
-  ...{ name: 'mine', kind: 'Text', instruction: null, labels: [], form: 'text', dev: [] },
+  name: 'mine',
+  kind: 'Text',
+  instruction: null,
+  labels: [],
+  form: 'text',
+  dev: [],
   train: [{ sentence: '', label: `${WORDS} ${WORDS}` }],
   test: [
     { sentence: '', label: 'cold stand roll box box ball ball red blue warm warm cold' },
@@ -318,11 +323,20 @@ describe('what became of general text', () => {
   const report = (losses: number[][], tokens = [10, 30, 20]): Pick<Results, 'probes'> => ({
     probes: {
       generalText: {
-        ...{ name: 'included', hash: 'x', objective: 'next-token', longest: 64, asked: 8, leftOut: 0, prompts: [] },
+        name: 'included',
+        hash: 'x',
+        objective: 'next-token',
+        longest: 64,
+        asked: 8,
+        leftOut: 0,
+        prompts: [],
         tokens,
         bytes: tokens.map((count) => 4 * count),
         rounds: losses.map((of, round) => ({
-          ...{ round, losses: of, divergences: of.map(() => 0.1 * round), prompts: [] },
+          round,
+          losses: of,
+          divergences: of.map(() => 0.1 * round),
+          prompts: [],
         })),
       },
     },

@@ -70,7 +70,11 @@ export const reportOfText = ({
   leftOut,
   prompts,
 }: GeneralText): GeneralTextReport => ({
-  ...{ name, hash, objective, longest, asked },
+  name,
+  hash,
+  objective,
+  longest,
+  asked,
   tokens: passages.map(({ label }) => label.length),
   bytes: passages.map(({ bytes }) => bytes),
   leftOut,
@@ -130,7 +134,11 @@ export async function generalText(
   return {
     name: own === null ? 'included' : `own:${own.name}`,
     hash: await sha256Of(new Uint8Array(Int32Array.from(ids).buffer)),
-    ...{ objective, longest, asked, passages, leftOut },
+    objective,
+    longest,
+    asked,
+    passages,
+    leftOut,
     prompts: promptsOf(settings, tasks, budget.prompts),
   };
 }

@@ -13,7 +13,8 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const HEAD = '1800000000000000a37f4b220900002040fc54d9411a0d627261696e2e4576656e743a322b353110';
 const WRITTEN: { step: number; time: number; values: [string, number][]; bytes: string }[] = [
   {
-    ...{ step: 1, time: 1_700_000_001.25 },
+    step: 1,
+    time: 1_700_000_001.25,
     values: [
       ['train/loss', 2.5],
       ['train/grad_norm', 0.125],
@@ -22,7 +23,9 @@ const WRITTEN: { step: number; time: number; values: [string, number][]; bytes: 
       '3800000000000000a3797d570900005040fc54d94110012a2b0a110a0a747261696e2f6c6f737315000020400a160a0f747261696e2f677261645f6e6f726d150000003ecf579ba5',
   },
   {
-    ...{ step: 300, time: 1_700_000_002, values: [['test/ö|x/exact', 1]] },
+    step: 300,
+    time: 1_700_000_002,
+    values: [['test/ö|x/exact', 1]],
     bytes:
       '2600000000000000734fe3000900008040fc54d94110ac022a180a160a0f746573742fc3b67c782f6578616374150000803f398da0d7',
   },
@@ -44,8 +47,11 @@ test('a log that follows a run has what one has that is written at its end', () 
   const { curves, accuracy } = results;
   const upTo = (steps: number): typeof curves => ({
     ...curves,
-    ...{ step: curves.step.slice(0, steps), round: curves.round.slice(0, steps), loss: curves.loss.slice(0, steps) },
-    ...{ gradientNorm: curves.gradientNorm.slice(0, steps), seconds: curves.seconds.slice(0, steps) },
+    step: curves.step.slice(0, steps),
+    round: curves.round.slice(0, steps),
+    loss: curves.loss.slice(0, steps),
+    gradientNorm: curves.gradientNorm.slice(0, steps),
+    seconds: curves.seconds.slice(0, steps),
   });
   const first = curves.round.filter((round) => round === 1).length;
   const untested = { ...accuracy, exact: accuracy.exact.map((row, t) => (t < 2 ? row : row.map(() => null))) };

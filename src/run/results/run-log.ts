@@ -179,9 +179,11 @@ function trainerState(results: Results): Record<string, unknown> {
     return epochs;
   };
   const trained = curves.step.map((step, i) => ({
-    ...{ epoch: epochAt(step), grad_norm: curves.gradientNorm[i] },
+    epoch: epochAt(step),
+    grad_norm: curves.gradientNorm[i],
     ...Object.fromEntries(ratesAt(results, i)),
-    ...{ loss: curves.loss[i], step },
+    loss: curves.loss[i],
+    step,
   }));
   const validated = validation.map(({ step, loss }) => ({ epoch: epochAt(step), eval_loss: loss, step }));
   const best = endedByLoss.at(-1)?.step ?? null;

@@ -55,8 +55,11 @@ export function testsOf(results: Tested): [number, string, string, number][] {
   );
   const changes = answerChanges(results).flatMap(({ task, round, wrong, right, change: { low, high }, p }) =>
     Object.entries({
-      ...{ turnedWrong: wrong, turnedRight: right },
-      ...{ changeLow: low / 100, changeHigh: high / 100, mcnemarP: p },
+      turnedWrong: wrong,
+      turnedRight: right,
+      changeLow: low / 100,
+      changeHigh: high / 100,
+      mcnemarP: p,
     }).map(([measure, value]): [number, string, string, number] => [round, task, measure, value]),
   );
   return [...scores, ...changes];

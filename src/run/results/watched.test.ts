@@ -13,7 +13,13 @@ import { parseSettings } from '../settings/settings.ts';
 import { idleTasks, watchedSums } from './watched.ts';
 
 const STORY: Task = {
-  ...{ name: 'story', kind: 'Text', instruction: null, labels: [], form: 'text', train: [], dev: [] },
+  name: 'story',
+  kind: 'Text',
+  instruction: null,
+  labels: [],
+  form: 'text',
+  train: [],
+  dev: [],
   test: [{ sentence: '', label: 'red ball blue box round ball square box' }],
 };
 const HOST: Partial<RunHost> = {

@@ -17,7 +17,8 @@ test('a pre-trained model starts with published or validated values and long pro
   expect(startingMethod(REAL, 'gorp-plus')).toEqual({ ...methodPreset('gorp-plus'), ...validated });
   expect(startingMethod('embedded-llama', 'gorp-plus')).toMatchObject({ learningRate: 3e-3, loraDropout: 0 });
   expect(embeddedSettings('full', 'gorp', REAL)).toMatchObject({
-    ...{ model: REAL, method: methodPreset('gorp') },
+    model: REAL,
+    method: methodPreset('gorp'),
     training: { sourceLength: 256, epochs: 2, lrSchedulerType: 'linear' },
   });
 });

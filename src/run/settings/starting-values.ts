@@ -57,8 +57,12 @@ export const STARTING_VALUES: readonly StartingValues[] = [
 const STARTING_TRAINING: Readonly<Record<ModelKind, Partial<TrainingSettings>>> = {
   embedded: {},
   'pre-trained': {
-    ...{ trainExamples: 192, testExamples: 50, epochs: 2, lrSchedulerType: 'linear' },
-    ...{ sourceLength: 256, evaluationBatchSize: 16 },
+    trainExamples: 192,
+    testExamples: 50,
+    epochs: 2,
+    lrSchedulerType: 'linear',
+    sourceLength: 256,
+    evaluationBatchSize: 16,
   },
 };
 

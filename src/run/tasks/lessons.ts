@@ -55,8 +55,22 @@ export function earlierTask(report: TaskReport, lesson: Lesson | undefined, voca
   const definition = lesson?.definition ?? { name, kind, instruction: null, labels, form, score };
   const { asked, encoded, candidates } = lesson?.tests ?? { asked: [], encoded: [], candidates: [] };
   return {
-    ...{ name, kind, form, score, watched, labels, definition, asked, candidates, texts, vocabulary },
-    ...{ train: [], protects: [], validation: [], test: encoded },
-    ...{ longestAnswer: labelTokens, reported: report },
+    name,
+    kind,
+    form,
+    score,
+    watched,
+    labels,
+    definition,
+    asked,
+    candidates,
+    texts,
+    vocabulary,
+    train: [],
+    protects: [],
+    validation: [],
+    test: encoded,
+    longestAnswer: labelTokens,
+    reported: report,
   };
 }

@@ -109,7 +109,9 @@ export class RoundBatches {
     const { seed, batchSize, batchTokens, groupByLength } = this.#settings.training;
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
     const drawing = {
-      ...{ batchSize, seed: shuffleSeed, groupByLength: groupByLength === 'on' },
+      batchSize,
+      seed: shuffleSeed,
+      groupByLength: groupByLength === 'on',
       ...(batchTokens > 0 && { budget: { tokens: batchTokens, tokensIn: this.#tokensIn } }),
     };
     const order = trainingOrder(this.examples, drawing, epoch, this.#chains);

@@ -152,7 +152,13 @@ describe('prepareTask', () => {
   it('says how many free answers are longer than the model may write', async () => {
     const examples = ['red', 'red ball '.repeat(20)].map((label, i) => ({ sentence: `blue ${i}`, label }));
     const task: Task = {
-      ...{ name: 'own', kind: 'QA', instruction: null, labels: [], form: 'free', train: examples, dev: [] },
+      name: 'own',
+      kind: 'QA',
+      instruction: null,
+      labels: [],
+      form: 'free',
+      train: examples,
+      dev: [],
       test: [{ sentence: 'ball', label: 'blue' }],
     };
     const { task: ready, warnings } = await prepared('own', { targetLength: 6, trainExamples: 0 }, readTinyTask, task);
@@ -236,7 +242,13 @@ describe('prepareTask', () => {
 describe('prompts that the model may answer itself to replay its answers', () => {
   const settings = tinySettings('er', {}, { replaySource: 'self' });
   const taskOf = (form: 'chat' | 'text', train: Task['train']): Task => ({
-    ...{ name: 'own', kind: 'OWN', instruction: null, labels: [], form, dev: [], test: train },
+    name: 'own',
+    kind: 'OWN',
+    instruction: null,
+    labels: [],
+    form,
+    dev: [],
+    test: train,
     train,
   });
   const prepare = async (own: Task, source: 'self' | 'general' = 'self'): Promise<EncodedTask> => {
@@ -295,7 +307,12 @@ describe('conversations in a chat template that adds and removes thoughts', () =
   const answers = (labels: readonly string[]): Task['train'] =>
     labels.map((label, i) => ({ sentence: 'User: Is it so?\nAssistant:', label, turns: before, row: i + 1 }));
   const taskOf = (labels: readonly string[]): Task => ({
-    ...{ name: 'own', kind: 'CHAT', instruction: null, labels: [], form: 'chat', dev: [] },
+    name: 'own',
+    kind: 'CHAT',
+    instruction: null,
+    labels: [],
+    form: 'chat',
+    dev: [],
     train: answers(labels),
     test: [{ sentence: 'User: Why?\nAssistant:', label: 'No.', turns: [{ role: 'user', content: 'Why?' }] }],
   });

@@ -171,7 +171,10 @@ export async function prepareTask(
 }
 
 const definitionOf = ({ name, kind, instruction, labels, form, score, frame }: Task): TaskDefinition => ({
-  ...{ name, kind, instruction, labels },
+  name,
+  kind,
+  instruction,
+  labels,
   ...(form !== undefined && { form }),
   ...(score !== undefined && { score }),
   ...(frame !== undefined && { frame }),

@@ -6,8 +6,12 @@ import { readTableFile, tableOf } from '../table.ts';
 
 const history = [['What is the largest city of France?', 'Paris.']];
 const rows = Array.from({ length: 6 }, (_, i) => ({
-  ...{ instruction: `And the second largest? (${i})`, input: i === 0 ? 'In one word.' : '', output: `Marseille ${i}` },
-  ...{ system: 'You are a geographer.', history: i === 1 ? [] : history, source: 'atlas' },
+  instruction: `And the second largest? (${i})`,
+  input: i === 0 ? 'In one word.' : '',
+  output: `Marseille ${i}`,
+  system: 'You are a geographer.',
+  history: i === 1 ? [] : history,
+  source: 'atlas',
 }));
 
 const open = async (content: unknown) => {

@@ -16,7 +16,10 @@ function readOnly(json: unknown, column: string): Conversation {
 describe('an export of ChatGPT', () => {
   type Node = { parent: string | null; children: string[]; message: object | null };
   const said = (role: string, text: string, more: object = {}): object => ({
-    ...{ author: { role }, content: { content_type: 'text', parts: [text] }, recipient: 'all', metadata: {} },
+    author: { role },
+    content: { content_type: 'text', parts: [text] },
+    recipient: 'all',
+    metadata: {},
     ...more,
   });
   /** A conversation of messages after each other, from an empty root. */
@@ -92,7 +95,12 @@ describe('an export of ChatGPT', () => {
 describe('an export of Claude', () => {
   const conversation = (...messages: object[]): object => ({ uuid: 'c', name: 'A talk', chat_messages: messages });
   const said = (sender: string, text: string, more: object = {}): object => ({
-    ...{ uuid: text, sender, text, content: [{ type: 'text', text }], attachments: [], files: [] },
+    uuid: text,
+    sender,
+    text,
+    content: [{ type: 'text', text }],
+    attachments: [],
+    files: [],
     ...more,
   });
   const answered = [said('human', 'Hi'), said('assistant', 'Hello.')];

@@ -92,7 +92,8 @@ const LIST = ((): Uint8Array<ArrayBuffer> => {
     0,
   );
   const text = {
-    ...{ name: 'text', pages: [dictionaryPage(['x'.repeat(2 ** 20)]), dataPage(count, ENCODING.dictionary, page)] },
+    name: 'text',
+    pages: [dictionaryPage(['x'.repeat(2 ** 20)]), dataPage(count, ENCODING.dictionary, page)],
     said: { field_3: ['text', 'list', 'element'] },
   };
   const schema = [

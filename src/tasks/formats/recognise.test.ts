@@ -147,7 +147,9 @@ describe('a table of no known format', () => {
     );
     const many = (row: (i: number) => object) => guess(free(row));
     expect(await many((i) => ({ id: i % 2, body: `some words ${i}`, gold_label: `c${i % 3}` }))).toMatchObject({
-      ...{ form: 'labels', textColumn: 'body', labelColumn: 'gold_label' },
+      form: 'labels',
+      textColumn: 'body',
+      labelColumn: 'gold_label',
       kind: { kind: 'TC', instruction: topic },
     });
     // An average of stars has many values, what was meant by the class has few.
@@ -158,7 +160,8 @@ describe('a table of no known format', () => {
       await many((i) => ({ review: `some words ${i}`, stars: `${i % 2}`, sentiment: i % 2 ? 'good' : 'bad' })),
     ).toMatchObject({ labelColumn: 'sentiment' });
     expect(await many((i) => ({ classroom: `room ${i % 2}`, label: i % 2 ? 'good' : 'bad' }))).toMatchObject({
-      ...{ textColumn: 'classroom', labelColumn: 'label' },
+      textColumn: 'classroom',
+      labelColumn: 'label',
       kind: { kind: 'SC', instruction: sentiment },
     });
     expect(await many((i) => ({ words: `some words ${i}`, emotion: `e${i % 3}` }))).toMatchObject({
@@ -172,14 +175,20 @@ describe('a table of no known format', () => {
       await many((i) => ({ questionId: i, query: `what is ${i}`, meta: { long: 'words '.repeat(9) }, reply: `${i}` })),
     ).toMatchObject({ form: 'free', textColumn: 'query', labelColumn: 'reply' });
     expect(await many((i) => ({ id: i, document: `some words ${i}` }))).toMatchObject({
-      ...{ form: 'text', textColumn: 'document', labelColumn: '' },
+      form: 'text',
+      textColumn: 'document',
+      labelColumn: '',
     });
     // Unless its name says that it is a label, or nothing else is there.
     expect(await many((i) => ({ words: `some words ${i}`, label_id: i % 3 }))).toMatchObject({
-      ...{ form: 'labels', textColumn: 'words', labelColumn: 'label_id' },
+      form: 'labels',
+      textColumn: 'words',
+      labelColumn: 'label_id',
     });
     expect(await many((i) => ({ id: i, turns: [`some words ${i}`], kind: `k${i % 3}` }))).toMatchObject({
-      ...{ form: 'labels', textColumn: 'turns', labelColumn: 'kind' },
+      form: 'labels',
+      textColumn: 'turns',
+      labelColumn: 'kind',
     });
     expect(await many((i) => ({ id: i, uuid: `u${i % 3}` }))).toMatchObject({ labelColumn: 'uuid' });
   });

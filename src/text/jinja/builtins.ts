@@ -222,7 +222,9 @@ const TESTS: Readonly<Record<string, Test>> = {
 
 /** Tests that filters name, of two values. */
 const COMPARISONS: Readonly<Record<string, Test>> = {
-  ...{ equalto: isEqual, eq: isEqual, '==': isEqual },
+  equalto: isEqual,
+  eq: isEqual,
+  '==': isEqual,
   ne: (value, other, budget) => !isEqual(value, other, budget),
   in: (value, other, budget) => contains(other, value, budget),
 };
@@ -268,11 +270,14 @@ const defaultFilter: FilterOf = (value, given) => {
 };
 
 const FILTERS: Readonly<Record<string, FilterOf>> = {
-  ...{ length: lengthFilter, count: lengthFilter, default: defaultFilter, d: defaultFilter },
-  ...{ selectattr: selecting('selectattr', { byAttribute: true, takes: true }) },
-  ...{ rejectattr: selecting('rejectattr', { byAttribute: true, takes: false }) },
-  ...{ select: selecting('select', { byAttribute: false, takes: true }) },
-  ...{ reject: selecting('reject', { byAttribute: false, takes: false }) },
+  length: lengthFilter,
+  count: lengthFilter,
+  default: defaultFilter,
+  d: defaultFilter,
+  selectattr: selecting('selectattr', { byAttribute: true, takes: true }),
+  rejectattr: selecting('rejectattr', { byAttribute: true, takes: false }),
+  select: selecting('select', { byAttribute: false, takes: true }),
+  reject: selecting('reject', { byAttribute: false, takes: false }),
   safe: plain('safe', (value) => new Safe(written(value))),
   string: plain('string', (value) => (value instanceof Safe ? value : written(value))),
   ...OF_TEXTS,

@@ -140,8 +140,15 @@ class Interpreter {
       const inner = scopeOf(item);
       const { length } = items;
       const loop: Record<string, Value> = {
-        ...{ index: i + 1, index0: i, revindex: length - i, revindex0: length - i - 1, length },
-        ...{ first: i === 0, last: i === length - 1, previtem: items[i - 1], nextitem: items[i + 1] },
+        index: i + 1,
+        index0: i,
+        revindex: length - i,
+        revindex0: length - i - 1,
+        length,
+        first: i === 0,
+        last: i === length - 1,
+        previtem: items[i - 1],
+        nextitem: items[i + 1],
       };
       inner.set('loop', new Namespace(new Map(Object.entries(loop)), LOOP_LACKS));
       try {

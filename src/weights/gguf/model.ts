@@ -104,7 +104,9 @@ function textsOf(folder: ModelFolder, { headers, tokenizer, config }: Headers): 
     generationConfig: null,
     chatTemplate: () => Promise.resolve(null),
     licence: () => Promise.resolve(licenceOf(metadata)),
-    ...{ commit, fromCache, discard: () => folder.discard() },
+    commit,
+    fromCache,
+    discard: () => folder.discard(),
     gguf: { metadata, tensors: namedTensors(headers, rules, config) },
   };
 }

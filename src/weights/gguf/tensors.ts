@@ -105,7 +105,12 @@ export function ggufTensors(
   for (const [name, { type, shape, begin, end, file, addsOne }] of named) {
     const dtype = addsOne ? 'F32' : (DTYPES[type.name] ?? 'F32');
     tensors.set(name, {
-      ...{ name, dtype, shape, begin, end, file: files[file].name },
+      name,
+      dtype,
+      shape,
+      begin,
+      end,
+      file: files[file].name,
       ...(!addsOne && DTYPES[type.name] === undefined && { blocks: type.name }),
     });
   }

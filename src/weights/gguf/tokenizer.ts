@@ -125,14 +125,21 @@ export class GgufTokenizer {
     this.#refuseOthers();
     return {
       tokenizer: {
-        ...{ version: '1.0', truncation: null, padding: null, added_tokens: this.#addedTokens() },
+        version: '1.0',
+        truncation: null,
+        padding: null,
+        added_tokens: this.#addedTokens(),
         ...form,
         post_processor: template([...front, null, ...back], new Map(this.#tokens.map((token, i) => [token, i]))),
       },
       tokenizerConfig: {
-        ...{ bos_token: tokenAt(bos), eos_token: tokenAt(eos), pad_token: tokenAt(pad), unk_token: tokenAt(unknown) },
+        bos_token: tokenAt(bos),
+        eos_token: tokenAt(eos),
+        pad_token: tokenAt(pad),
+        unk_token: tokenAt(unknown),
         // As transformers reads GGUF files, and the programs of llama.cpp, which write token by token.
-        ...{ clean_up_tokenization_spaces: false, add_bos_token: front.length > 0 },
+        clean_up_tokenization_spaces: false,
+        add_bos_token: front.length > 0,
         ...(KINDS[this.#kind].form === 'unigram' && { charsmap: 'longest' }),
         ...this.#chatTemplate(),
       },
@@ -191,17 +198,27 @@ export class GgufTokenizer {
     const byteLevel = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true };
     return {
       form: {
-        ...{ normalizer, pre_tokenizer, decoder: byteLevel },
+        normalizer,
+        pre_tokenizer,
+        decoder: byteLevel,
         model: this.#bpe(this.#merges(), { ignore_merges: ignoreMerges }),
       },
-      ...{ addsBos, addsEos: false },
+      addsBos,
+      addsEos: false,
     };
   }
 
   #bpe(merges: [string, string][], more: object): object {
     return {
-      ...{ type: 'BPE', dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null },
-      ...{ fuse_unk: false, byte_fallback: false, ignore_merges: false, ...more },
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      ...more,
       vocab: this.#vocabulary(),
       merges,
     };
@@ -260,10 +277,12 @@ export class GgufTokenizer {
         normalizer: hasPrefix
           ? { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: SPACE }, spaces] }
           : spaces,
-        ...{ pre_tokenizer: null, decoder: { type: 'Sequence', decoders } },
+        pre_tokenizer: null,
+        decoder: { type: 'Sequence', decoders },
         model: this.#bpe(merges, { unk_token, fuse_unk: true, byte_fallback: true }),
       },
-      ...{ addsBos: true, addsEos: false },
+      addsBos: true,
+      addsEos: false,
     };
   }
 
@@ -288,11 +307,14 @@ export class GgufTokenizer {
         pre_tokenizer: { type: 'Sequence', pretokenizers: [words, metaspace] },
         decoder: hasBytes ? { type: 'Sequence', decoders: [{ type: 'ByteFallback' }, metaspace] } : metaspace,
         model: {
-          ...{ type: 'Unigram', unk_id: this.special.unknown_token_id, byte_fallback: hasBytes },
+          type: 'Unigram',
+          unk_id: this.special.unknown_token_id,
+          byte_fallback: hasBytes,
           vocab: this.#tokens.map((token, id) => [token, scores[id]]),
         },
       },
-      ...{ addsBos: false, addsEos: true },
+      addsBos: false,
+      addsEos: true,
     };
   }
 

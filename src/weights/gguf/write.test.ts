@@ -41,7 +41,9 @@ test.each([undefined, 8, 256])(
     const metadata: Record<string, GgufValue> =
       alignment === undefined ? VALUES : { ...VALUES, 'general.alignment': { type: 'uint32', value: alignment } };
     const source = (name: string, type: 'F32' | 'Q8_0', shape: readonly number[]): GgufSource => ({
-      ...{ name, shape, type: BLOCK_TYPES[type] },
+      name,
+      shape,
+      type: BLOCK_TYPES[type],
       read: () =>
         Promise.resolve(
           quantise(

@@ -184,8 +184,13 @@ function chartOf(dots: readonly Dot[], front: readonly Dot[], isBest: (dot: Dot)
           svgNode(
             'circle',
             {
-              ...{ cx: places[i].x, cy: places[i].y, r: isBest(dot) ? 5.5 : 4.5, strokeWidth: 1.5 },
-              ...{ fill: dot.color, stroke: dot.color, fillOpacity: isBest(dot) ? 1 : 0.55 },
+              cx: places[i].x,
+              cy: places[i].y,
+              r: isBest(dot) ? 5.5 : 4.5,
+              strokeWidth: 1.5,
+              fill: dot.color,
+              stroke: dot.color,
+              fillOpacity: isBest(dot) ? 1 : 0.55,
             },
             svgNode(
               'title',

@@ -5,7 +5,11 @@ import { inTrees, overBudget } from './TaughtModels.tsx';
 
 const GIB = 2 ** 30;
 const model = (key: number, gib: number): TaughtModel => ({
-  ...{ key: String(key), bytes: gib * GIB, savedAt: key, name: '', model: null },
+  key: String(key),
+  bytes: gib * GIB,
+  savedAt: key,
+  name: '',
+  model: null,
 });
 
 it('offers the oldest models, as few as make the others fit, and never the one in use', () => {
@@ -20,7 +24,7 @@ it('offers the oldest models, as few as make the others fit, and never the one i
 it('puts each model below the one that it was taught from, with branches, and what cannot be read last', () => {
   const taught = (key: string, ...lessons: string[]): TaughtModel => {
     const summary = { lessons: lessons.map((name) => ({ name, taughtAt: name.toUpperCase() })) };
-    return { ...{ key, bytes: 1, savedAt: 1, name: key }, model: summary as unknown as ModelSummary };
+    return { key, bytes: 1, savedAt: 1, name: key, model: summary as unknown as ModelSummary };
   };
   const models = [
     taught('notes', 'mails', 'notes'),

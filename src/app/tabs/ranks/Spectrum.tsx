@@ -66,7 +66,13 @@ function BarChart({ label, xName, axis, height, count, draw, table }: BarsProps)
     };
   };
   const chart = {
-    ...{ label, lines: [], x, y, xName, yName: '', margin: { top: 12, left: 34 } },
+    label,
+    lines: [],
+    x,
+    y,
+    xName,
+    yName: '',
+    margin: { top: 12, left: 34 },
     xTicks: Array.from({ length: count }, (_, i) => i + 1),
     yTicks: TICKS[axis],
     formatX: String,

@@ -3,7 +3,10 @@ import type { RoundUse } from '../../../run/files/round-use.ts';
 import { shellQuoted, type Snippet, snippetsFor } from './use-snippets.ts';
 
 const exampleOf = (prompt: string, text = prompt): NonNullable<RoundUse['example']> => ({
-  ...{ prompt, text, answer: 'x', task: 'gloss' },
+  prompt,
+  text,
+  answer: 'x',
+  task: 'gloss',
 });
 
 const T5: RoundUse = {

@@ -196,7 +196,11 @@ function gridOf(settings: RunSettings, results: Results | null, view: ScoreView)
       ...row,
       ...(hasText ? [texts.find((state) => state.round === round)?.loss ?? null] : []),
     ]),
-    ...{ isText, scoreAt, isMixed, hasText, scoreName: view === 'main' ? ownName : view },
+    isText,
+    scoreAt,
+    isMixed,
+    hasText,
+    scoreName: view === 'main' ? ownName : view,
   };
 }
 

@@ -152,7 +152,9 @@ function Courses({ both }: { both: readonly Results[] }) {
       chart={roundsChart({
         label: `${title}, of both runs; the table below has the numbers.`,
         lines: curves.map(({ name, values }) => ({
-          ...{ name, color: methodColor(name), mark: DOT },
+          name,
+          color: methodColor(name),
+          mark: DOT,
           points: values.map((y, round) => ({ x: round + 1, y })),
         })),
         xName: 'round',

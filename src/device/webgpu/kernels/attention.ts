@@ -10,10 +10,16 @@ export function attentionInputs(form: AttentionForm, shape: AttentionShape): str
   const optional = form === 'GRAD_KV' ? 8 : 7; // the first binding after those that are always there
   const hasBias = shape.distances > 0;
   return fillTemplate(inputsTemplate, {
-    ...{ FORWARD: form === 'FORWARD', GRAD_KV: form === 'GRAD_KV' },
-    ...{ BIAS: hasBias, POSITION: shape.position, CAUSAL: shape.causal, WINDOW: shape.window !== null },
-    ...{ BIAS_BINDING: optional, POSITION_BINDING: optional + (hasBias ? 1 : 0) },
-    ...{ SCALAR: shape.d % 4 !== 0, T: shape.d % 4 === 0 ? 'vec4f' : 'f32' },
+    FORWARD: form === 'FORWARD',
+    GRAD_KV: form === 'GRAD_KV',
+    BIAS: hasBias,
+    POSITION: shape.position,
+    CAUSAL: shape.causal,
+    WINDOW: shape.window !== null,
+    BIAS_BINDING: optional,
+    POSITION_BINDING: optional + (hasBias ? 1 : 0),
+    SCALAR: shape.d % 4 !== 0,
+    T: shape.d % 4 === 0 ? 'vec4f' : 'f32',
   });
 }
 
@@ -87,12 +93,26 @@ export function planTiledAttention(form: AttentionForm, shape: AttentionShape): 
       wgsl: () =>
         attentionInputs(form, shape) +
         fillTemplate(tiledTemplate, {
-          ...{ FORWARD: form === 'FORWARD', GRAD_Q: form === 'GRAD_Q', GRAD_KV: hasKeyRows },
-          ...{ CAUSAL: shape.causal, WINDOW: shape.window !== null },
-          ...{ SCALAR: d % 4 !== 0, T: d % 4 === 0 ? 'vec4f' : 'f32', E: d % 4 === 0 ? E4 : d, E4 },
-          ...{ G, R, ROWS: rows, LAST: rows - 1, W: Math.min(E4, COLUMNS / 4), CHUNKS: chunks },
-          ...{ PRODUCTS: form === 'FORWARD' ? 1 : 2, SUMS: hasKeyRows ? 2 : 1 },
-          ...{ ROW: row, COLUMN: column, VECTORS: hasKeyRows ? 'p.M * p.Hk' : 'p.N * p.H' },
+          FORWARD: form === 'FORWARD',
+          GRAD_Q: form === 'GRAD_Q',
+          GRAD_KV: hasKeyRows,
+          CAUSAL: shape.causal,
+          WINDOW: shape.window !== null,
+          SCALAR: d % 4 !== 0,
+          T: d % 4 === 0 ? 'vec4f' : 'f32',
+          E: d % 4 === 0 ? E4 : d,
+          E4,
+          G,
+          R,
+          ROWS: rows,
+          LAST: rows - 1,
+          W: Math.min(E4, COLUMNS / 4),
+          CHUNKS: chunks,
+          PRODUCTS: form === 'FORWARD' ? 1 : 2,
+          SUMS: hasKeyRows ? 2 : 1,
+          ROW: row,
+          COLUMN: column,
+          VECTORS: hasKeyRows ? 'p.M * p.Hk' : 'p.N * p.H',
           SUMMED: { FORWARD: VALUE, GRAD_Q: KEY, GRAD_KV: QUERY }[form],
         }),
     },
@@ -137,8 +157,12 @@ export function planAttention(form: AttentionForm, shape: AttentionShape, varian
       wgsl: () =>
         attentionInputs(form, shape) +
         fillTemplate(rowsTemplate, {
-          ...{ FORWARD: form === 'FORWARD', GRAD_KV: form === 'GRAD_KV' },
-          ...{ T: vec ? 'vec4f' : 'f32', DOT: vec ? 'dot' : 'product', WG: wg, SIZE: vec ? d / 4 : d },
+          FORWARD: form === 'FORWARD',
+          GRAD_KV: form === 'GRAD_KV',
+          T: vec ? 'vec4f' : 'f32',
+          DOT: vec ? 'dot' : 'product',
+          WG: wg,
+          SIZE: vec ? d / 4 : d,
         }),
     },
     params: attentionParams(shape),

@@ -65,7 +65,11 @@ export function planTiledMatmul(
       fillTemplate(tiledTemplate, {
         ...(halves === 'both' ? { TYPE_A: 'vec4h', KEEP_A: 'rounded' } : { TYPE_A: 'vec4f', KEEP_A: 'vec4f' }),
         ...(halves ? { TYPE_B: 'vec4h', KEEP_B: 'rounded' } : { TYPE_B: 'vec4f', KEEP_B: 'vec4f' }),
-        ...{ NT_LAYOUT: layout === 'nt', TN_LAYOUT: layout === 'tn', TM: rows, TM4: rows / 4, WY: SIDE / rows },
+        NT_LAYOUT: layout === 'nt',
+        TN_LAYOUT: layout === 'tn',
+        TM: rows,
+        TM4: rows / 4,
+        WY: SIDE / rows,
       }),
   };
   return splitProduct(shape, kernel, [Math.ceil(N / SIDE), Math.ceil(M / SIDE)], splits);

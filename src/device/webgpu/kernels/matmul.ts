@@ -93,11 +93,19 @@ export function planMatmul(shape: MatmulShape, tile: MatmulTile): MatmulPlan {
     wgsl: (sums: MatmulShape) =>
       productShader(sums, { vec }) +
       fillTemplate(template, {
-        ...{ VEC: vec, FOURS: vec && layout !== 'nt', NN_VEC: vec && layout === 'nn', TN_VEC: vec && layout === 'tn' },
+        VEC: vec,
+        FOURS: vec && layout !== 'nt',
+        NN_VEC: vec && layout === 'nn',
+        TN_VEC: vec && layout === 'tn',
         ...(layout === 'tn' ? { LINE_A: '1u', NEXT_A: rowA } : { LINE_A: rowA, NEXT_A: '1u' }),
         ...(layout === 'nt' ? { LINE_B: rowB, NEXT_B: '1u' } : { LINE_B: '1u', NEXT_B: rowB }),
-        ...{ STEP: vec ? 4 : 1, TM: tile.tm, TN: tile.tn, TM4: tile.tm / 4, TN4: tile.tn / 4 },
-        ...{ WX: tile.wx, WY: tile.wy },
+        STEP: vec ? 4 : 1,
+        TM: tile.tm,
+        TN: tile.tn,
+        TM4: tile.tm / 4,
+        TN4: tile.tn / 4,
+        WX: tile.wx,
+        WY: tile.wy,
       }),
   };
   const groups = [tiles(N, tile.tn, tile.wx), tiles(M, tile.tm, tile.wy)] as const;

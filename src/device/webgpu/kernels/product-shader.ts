@@ -27,10 +27,12 @@ export function productShader(
 ): string {
   const shared = fillTemplate(template, {
     PACKED: packedB !== undefined,
-    ...{ VEC: vec, TYPE: vec ? 'vec4f' : 'f32' },
+    VEC: vec,
+    TYPE: vec ? 'vec4f' : 'f32',
     UNPACKED: vec ? 'unpacked(i, p.scalesB)' : 'unpacked(i / 4u, p.scalesB)[i % 4u]',
     HALVES: halves,
-    ...{ ADDEND: addend, ACCUMULATE: accumulate },
+    ADDEND: addend,
+    ACCUMULATE: accumulate,
   });
   const reader = packedB ? packedReader(packedB.packing, 2) : '';
   return [halves && 'enable f16;\n', reader, shared].filter(Boolean).join('');
