@@ -6,6 +6,9 @@ import { choose, expectNoWorkers, openWorkbench, shownError, start, waitForStatu
 
 const TINY = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 2 };
 
+/** Longest time that the page counts texts, in milliseconds. */
+const COUNTING_MS = 30_000;
+
 /** Chooses a copy of the embedded model whose tokenizer splits texts at a given regular expression. */
 async function chooseCrafted(page: Page, folder: string, pattern: string): Promise<void> {
   await cp(join('public', 'embedded', 'model'), folder, { recursive: true });
@@ -48,12 +51,14 @@ test('a question is stopped, with the reason, when its tokenizer never returns; 
     // This matches any text in 2ⁿ ways, and fails each time for lack of a tilde.
     await chooseCrafted(page, testInfo.outputPath('always'), '([^~]+)+~');
     await start(page);
+    // The texts are counted first, for at most half a minute.
+    await expect(page.getByText('Reading the texts as the model will')).toBeVisible();
+    await page.clock.runFor(COUNTING_MS + 1000);
     await expect(page.getByTestId('phase')).toHaveText(/^Tokenizing gloss/);
     await page.getByTestId('stop').click();
     await page.clock.runFor(SILENCE_MS + 2000);
     expect((await shownError(page)).code).toBe('worker/no-answer');
     await expect(page.getByTestId('start')).toBeEnabled();
-    // The worker that counts texts beside Start ends by itself, after half a minute.
-    await expect.poll(() => page.workers().filter((worker) => worker.url().includes('/train-'))).toEqual([]);
+    await expectNoWorkers(page);
   });
 });

@@ -28,7 +28,7 @@ interface SettingBase<T> {
   readonly applies?: (others: OtherSettings) => boolean;
 }
 
-interface NumberSetting extends SettingBase<number> {
+export interface NumberSetting extends SettingBase<number> {
   readonly kind: 'number';
   readonly range: Range;
   /** Values that most runs use; the form remarks on others. 0, which often means none or all, is usual too. */
@@ -38,7 +38,7 @@ interface NumberSetting extends SettingBase<number> {
 /** The smallest and the largest of usual values. */
 export type Usual = readonly [least: number, most: number];
 
-interface ChoiceSetting<T extends string = string> extends SettingBase<T> {
+export interface ChoiceSetting<T extends string = string> extends SettingBase<T> {
   readonly kind: 'choice';
   readonly options: readonly { readonly value: T; readonly label: string }[];
 }
