@@ -167,7 +167,7 @@ describe('a study', () => {
     delete plan.claim;
     const [, main] = plan.parts;
     plan.parts = [{ ...main, orders: [['gloss', 'field']], seeds: [1], entries: main.entries.slice(0, 2) }];
-    // 32 tests of gloss, of which 26 turn, and as many of field: gorp has 4 right that seq-lora has not.
+    // 32 tests of gloss, of which 26 turn, and as many of field: gorp gets 4 right that seq-lora gets wrong.
     const all = await collect(plan, (run) => {
       const results = resultsOf(run, 0.8);
       const tasks = results.tasks.map((task) => ({ ...task, texts: 'a'.repeat(64), testExamples: 32 }));

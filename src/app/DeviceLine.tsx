@@ -65,8 +65,10 @@ const STEPS: Readonly<Record<GpuObstacle, ReactNode>> = {
   'software-adapter': adapterSteps,
 };
 
-/** Before a run: the device it would use and why, and how to use the graphics card if it would not be used; elsewhere
- * than on _Run_ only that there is no device. */
+/**
+ * Before a run: the device it would use and why, and how to use the graphics card if it would not. Other tabs than _Run_
+ * only say when there is no device.
+ */
 export function DeviceLine() {
   const found = usePageState(({ deviceFound }) => deviceFound);
   const active = usePageState(({ run }) => isActive(run.status));

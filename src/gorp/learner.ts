@@ -241,7 +241,7 @@ export class Learner {
 export interface StepPrograms {
   /** Of a micro-batch of each size. */
   readonly gradients: readonly Program[];
-  /** Bytes of their inputs, of which programs of other sizes have their own. */
+  /** Bytes of their inputs; programs of other sizes have inputs of their own. */
   readonly gradientInputs: number;
   /** What else new bases take of each size, and how often in a step on average. */
   readonly bases: { readonly programs: readonly Program[]; readonly perStep: number };

@@ -141,7 +141,7 @@ const SHARING: [string, { most: number; rows: TokenPair[] }][] = [
   ],
   ['one row', { most: 1, rows: [{ source: idsOf(7, 1), label: idsOf(2, 2) }] }],
   [
-    'rows of one token, of which some are equal',
+    'rows of one token, some of them equal',
     { most: 0.7, rows: Array.from({ length: 13 }, (_, i) => ({ source: [3 + (i % 2)], label: [5 + (i % 3)] })) },
   ],
   [
@@ -149,7 +149,7 @@ const SHARING: [string, { most: number; rows: TokenPair[] }][] = [
     { most: 0.8, rows: Array.from({ length: 10 }, (_, i) => ({ source: [3, 4 + i], label: idsOf(2, i) })) },
   ],
   [
-    'equal prompts, of which all but the last token is shared',
+    'equal prompts, which share all but their last token',
     { most: 0.3, rows: Array.from({ length: 5 }, (_, i) => ({ source: idsOf(13, 1), label: idsOf(1 + (i % 3), i) })) },
   ],
   [

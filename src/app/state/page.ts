@@ -103,6 +103,8 @@ export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'la
   readonly compare: CompareActions;
   /** Runs that start one after another. */
   readonly queue: QueueActions;
+  /** Uses the settings once the texts are read, which may set the form of prompts. */
+  readonly afterReading: (act: () => void) => void;
   /** Shares the set-up as a link or a file, and opens shared ones. */
   readonly sharing: SharingActions;
 }
@@ -186,7 +188,8 @@ export function createPage(parts: PageParts): Page {
     ...setUp,
     ...control.actions,
     ...files,
-    start: () => lengthCounter.beforeRun(control.actions.start),
+    afterReading: lengthCounter.afterReading,
+    start: () => lengthCounter.afterReading(control.actions.start),
     store,
     load: async () => {
       deviceDetector.watch();

@@ -113,6 +113,22 @@ test('a run that begins before the texts are read waits for the form of its prom
   expect(state().run.settings?.training.promptForm).toBe('chat');
 });
 
+test('settings that are used before the texts are read wait for them, unless another model is chosen', async () => {
+  const { page, asked, state } = await setUp();
+  const used: string[] = [];
+  const note = (): void => void used.push(state().draft.training.promptForm);
+  page.chooseModel('org/name');
+  page.afterReading(note);
+  page.chooseModel('org/other');
+  asked.at(-1)?.answer({ type: 'counted', lengths: { ...lengths, hasTemplate: true } });
+  await Promise.resolve();
+  expect([used, state().isSettling]).toEqual([[], false]);
+  page.afterReading(note);
+  asked.at(-1)?.answer({ type: 'counted', lengths: { ...lengths, hasTemplate: true } });
+  await Promise.resolve();
+  expect(used).toEqual(['chat']);
+});
+
 test('the settings of another run stay as they are, and begin from scratch', async () => {
   const { page, asked, quiet, state } = await setUp();
   page.chooseModel('picked:mine');

@@ -260,8 +260,11 @@ interface LengthCounter {
   readonly watch: () => void;
   /** Counts at once, and lets the worker ask the servers of model and tasks until the settings name others. */
   readonly lookUp: () => void;
-  /** Begins a run, first counting if that will set the form of its prompts: else it would depend on how soon it begins. */
-  readonly beforeRun: (begin: () => void) => void;
+  /**
+   * Uses the settings, first counting if that will set the form of prompts: else it would depend on how soon they are used.
+   * Does nothing if another model is chosen meanwhile.
+   */
+  readonly afterReading: (act: () => void) => void;
 }
 
 /** Which texts are counted, and by which tokenizer: a count of others says nothing about them. */
@@ -340,15 +343,15 @@ export function createLengthCounter(store: Store, ask: AskForLengths): LengthCou
   return {
     watch: () => void question.watch(),
     lookUp: () => question.now(true),
-    beforeRun: (begin) => {
+    afterReading: (act) => {
       const { draft, modelDefaults, isSettling, run } = getState();
       if (isSettling) return;
-      if (modelDefaults === null || isActive(run.status) || !awaitsForm(draft, modelDefaults)) return begin();
+      if (modelDefaults === null || isActive(run.status) || !awaitsForm(draft, modelDefaults)) return act();
       setState({ isSettling: true });
       question.now(true);
       const end = (): void => {
         setState({ isSettling: false });
-        begin();
+        if (getState().draft.model === draft.model) act();
       };
       if (!isCounting()) return end();
       const unsubscribe = store.subscribe(() => {

@@ -191,7 +191,7 @@ export interface Reserved {
   readonly largestBytes: number;
   /** The work of spaces of inputs. */
   readonly spaces?: {
-    /** Reads a batch of prompts, and the bytes of its inputs, of which programs of other sizes have their own. */
+    /** Reads a batch of prompts, and the bytes of its inputs; programs of other sizes have inputs of their own. */
     readonly read: Program;
     readonly readInputs: number;
     /** Builds a group of spaces. */

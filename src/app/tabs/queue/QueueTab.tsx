@@ -10,7 +10,7 @@ import { QueueList } from './QueueList.tsx';
 
 /** Adds methods × orders × seeds to the queue; all other settings come from the form. */
 export function AddRuns() {
-  const { queue } = usePage();
+  const { queue, store, afterReading } = usePage();
   const draft = usePageState((state) => state.draft);
   const isMine = usePageState((state) => state.queue.isMine);
   const isTaught = usePageState(({ teaches }) => teaches !== null);
@@ -30,7 +30,7 @@ export function AddRuns() {
     try {
       queue.add(
         settingsOfQueue(
-          draft,
+          store.getState().draft,
           methods,
           orders.map(({ order }) => order),
           seeds ?? [],
@@ -51,7 +51,7 @@ export function AddRuns() {
         className={`stack ${styles.form}`}
         onSubmit={(event) => {
           event.preventDefault();
-          add();
+          afterReading(add);
         }}
       >
         <fieldset className={styles.group}>
