@@ -91,8 +91,8 @@ function weighted(values: readonly (number | null)[], tokens: readonly number[])
 export function generalTextSentence({ before, now, change, interval, passages }: GeneralTextChange): string {
   const size = Math.abs(change);
   const isClear = interval !== null && (interval[0] > 0 || interval[1] < 0) && size >= 0.0005;
-  // As many digits as show a clear change.
-  const digits = isClear && before.loss.toFixed(2) === now.loss.toFixed(2) ? 3 : 2;
+  // A change that two digits do not show has three.
+  const digits = before.loss.toFixed(2) === now.loss.toFixed(2) ? 3 : 2;
   const [from, to, bitsFrom, bitsTo] = [before.loss, now.loss, before.bitsPerByte, now.bitsPerByte].map((value) =>
     value.toFixed(digits),
   );
