@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import * as v from 'valibot';
-import { smoothed } from '../src/app/charts/series.ts';
+import { smoothed } from '../src/base/statistics.ts';
 import { resultsLink, resultsOfHash } from '../src/app/state/results-file.ts';
 import { setUpLink, setUpText } from '../src/app/state/set-up.ts';
 import { quickResults } from '../src/testing/scripted-results.ts';

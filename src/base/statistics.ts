@@ -59,3 +59,26 @@ export const chunks = <T>(items: readonly T[], size: number): T[][] =>
 /** Consecutive parts of at most `size` items: as few and as equally long as possible. @param size at least 1. */
 export const evenChunks = <T>(items: readonly T[], size: number): T[][] =>
   chunks(items, Math.max(1, Math.ceil(items.length / Math.max(1, Math.ceil(items.length / size)))));
+
+/**
+ * Exponential moving average with Adam's bias correction, so that it begins at the first value and leaves a constant
+ * unchanged. It restarts with every round, because the losses of different tasks are unrelated.
+ *
+ * @param weight weight of the past at each step, in [0, 1); 0 returns the values.
+ * @returns null where the value is null; the average continues after a gap.
+ */
+export function smoothed(
+  values: readonly (number | null)[],
+  rounds: readonly number[],
+  weight: number,
+): (number | null)[] {
+  let average = 0;
+  let correction = 0;
+  return values.map((value, i) => {
+    if (i > 0 && rounds[i] !== rounds[i - 1]) average = correction = 0;
+    if (value === null) return null;
+    average = weight * average + (1 - weight) * value;
+    correction = weight * correction + (1 - weight);
+    return average / correction;
+  });
+}

@@ -42,6 +42,12 @@ export function serve(scope: Scope, version: string, functions: Functions): void
   scope.postMessage({ version });
 }
 
+/** Returns the function by which a worker tells its events. */
+export const teller =
+  <Event>(scope: Pick<Scope, 'postMessage'>) =>
+  (event: Event): void =>
+    scope.postMessage({ event });
+
 /** Makes functions of a worker run one after another, in the order of their calls. */
 export function inTurn(): <Argument, Result>(
   work: (argument: Argument) => Result | Promise<Result>,

@@ -1,7 +1,7 @@
 import type { DeviceChoice } from '../base/device-choice.ts';
 import { type ErrorReport, reportOf } from '../base/errors.ts';
 import { versionText } from '../base/version.ts';
-import { serve } from '../base/worker-calls.ts';
+import { serve, teller } from '../base/worker-calls.ts';
 import { chooseDevice, type ChosenDevice, type DeviceHost, factsAhead, openDevice } from '../device/choice.ts';
 import type { DeviceFacts } from '../device/device.ts';
 import { inspectModel, inspectTexts, modulesOfConfig } from '../run/models/open-network.ts';
@@ -165,7 +165,6 @@ const functions: AheadFunctions = {
   preview,
   lengths,
   check: checkModel,
-  look: (choice) =>
-    lookAtDevice(choice, deviceHost(), (outlook: DeviceOutlook) => self.postMessage({ event: outlook })),
+  look: (choice) => lookAtDevice(choice, deviceHost(), teller<DeviceOutlook>(self)),
 };
 serve(self, versionText(), functions);

@@ -1,7 +1,7 @@
 import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError, reportOf } from '../base/errors.ts';
 import { code, versionText } from '../base/version.ts';
-import { serve } from '../base/worker-calls.ts';
+import { serve, teller } from '../base/worker-calls.ts';
 import { type Bench, memoryStore } from '../bench/bench.ts';
 import { measureParts, MINUTE, minuteParts } from '../bench/benchmark-parts.ts';
 import type { BenchHead } from '../bench/report.ts';
@@ -92,7 +92,6 @@ declare const self: DedicatedWorkerGlobalScope;
 
 const functions: BenchFunctions = {
   abilities: () => readAbilities({ webgpu }),
-  measure: ({ device }) =>
-    measureDevice(device, deviceHost(), code(), (event: BenchProgress) => self.postMessage({ event })),
+  measure: ({ device }) => measureDevice(device, deviceHost(), code(), teller<BenchProgress>(self)),
 };
 serve(self, versionText(), functions);

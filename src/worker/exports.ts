@@ -1,5 +1,5 @@
 import { versionText } from '../base/version.ts';
-import { type FunctionsFor, inTurn, serve } from '../base/worker-calls.ts';
+import { type FunctionsFor, inTurn, serve, teller } from '../base/worker-calls.ts';
 import { roundAsGguf } from '../gguf/round.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
 import { PREDICTIONS_FILE } from '../run/files/layout.ts';
@@ -30,7 +30,7 @@ import {
 // The worker that writes archives of a run's files. It streams: no file is ever whole in memory.
 declare const self: DedicatedWorkerGlobalScope;
 
-const emit = (event: ExportsEvent): void => self.postMessage({ event });
+const emit = teller<ExportsEvent>(self);
 /** Bytes of a round's predictions in which to look for an example of its use. */
 const SHOWN_BYTES = 2 ** 16;
 

@@ -1,5 +1,5 @@
 import { versionText } from '../base/version.ts';
-import { type FunctionsFor, inTurn, serve } from '../base/worker-calls.ts';
+import { type FunctionsFor, inTurn, serve, teller } from '../base/worker-calls.ts';
 import { inspectTexts } from '../run/models/open-network.ts';
 import { authorizedFetch, checkAccess, listGgufs } from '../weights/hub.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
@@ -13,7 +13,7 @@ import type { ModelsCommand, ModelsEvent } from './protocol.ts';
 // The worker that manages stored models: it fetches, checks and removes them while nothing trains.
 declare const self: DedicatedWorkerGlobalScope;
 
-const emit = (event: ModelsEvent): void => self.postMessage({ event });
+const emit = teller<ModelsEvent>(self);
 let stop = new AbortController();
 
 /** Work that may change the store, one after another; what is stored is told after it. */

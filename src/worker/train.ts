@@ -1,6 +1,6 @@
 import { choiceOf } from '../base/device-choice.ts';
 import { code, versionText } from '../base/version.ts';
-import { type FunctionsFor, serve } from '../base/worker-calls.ts';
+import { type FunctionsFor, serve, teller } from '../base/worker-calls.ts';
 import { openDevice } from '../device/choice.ts';
 import type { RunEvent } from '../run/events/events.ts';
 import { Run } from '../run/run.ts';
@@ -36,7 +36,7 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): Promise<void
   const settings = parseSettings(command.settings);
   const folder = new RunFolder(checkpoints.from);
   const models = new ModelSaver(folder, everyTask, from);
-  const emit = (event: RunEvent): void => self.postMessage({ event });
+  const emit = teller<RunEvent>(self);
   const checkpointSaver = new CheckpointSaver(folder, checkpoints.everySeconds, (message) =>
     emit({ type: 'warning', message }),
   );

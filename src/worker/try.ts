@@ -6,7 +6,7 @@ import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError } from '../base/errors.ts';
 import type { TokenizerGuard } from '../base/tokenizer-config.ts';
 import { versionText } from '../base/version.ts';
-import { type FunctionsFor, inTurn, serve } from '../base/worker-calls.ts';
+import { type FunctionsFor, inTurn, serve, teller } from '../base/worker-calls.ts';
 import { chooseDevice } from '../device/choice.ts';
 import { DTYPE_WORDS, ONNX_DTYPES } from '../onnx/dtypes.ts';
 import { checkRuntimeHolds, loadedBytes } from '../onnx/model-graphs.ts';
@@ -58,7 +58,7 @@ async function loadRuntime(provider: 'webgpu' | 'wasm'): Promise<Runtime> {
 // left.
 declare const self: DedicatedWorkerGlobalScope;
 
-const emit = (event: TryMessage): void => self.postMessage({ event });
+const emit = teller<TryMessage>(self);
 let isStopping = false;
 
 /** The open run, and what has been prepared of it. */

@@ -4,7 +4,7 @@ import { sizesIn } from '../part/gradient-programs.ts';
 import type { EndedTask, NamedGrowth, OnPart, ReadInputs, TaskOf } from '../part/part.ts';
 import { InputCovariances } from '../spaces/covariances.ts';
 import type { LearnerCore } from './core.ts';
-import type { LearnerPrograms } from './programs.ts';
+import type { LearnerPrograms } from './step.ts';
 
 /** What a learner reads from a task at its end. */
 export interface TaskData {

@@ -8,8 +8,7 @@ import { tinyModel } from '../../testing/tiny-model.ts';
 import { PROGRAM_LIMIT } from './gradient-programs.ts';
 import { Learner, type LearnerOptions } from '../learner.ts';
 import { LearnerCore } from '../learner/core.ts';
-import { LearnerPrograms } from '../learner/programs.ts';
-import { takeRecords, takeStep } from '../learner/step.ts';
+import { LearnerPrograms, takeRecords, takeStep } from '../learner/step.ts';
 import { T5_TARGETS } from '../../models/targets.ts';
 import { methodPreset, planOf } from '../../methods/registry.ts';
 

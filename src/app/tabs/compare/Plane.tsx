@@ -1,8 +1,7 @@
 import { isOnFront, paretoFront, type Point } from '../../../run/results/pareto.ts';
 import { axisOver, LETTER } from '../../../charts/axis.ts';
 import { type Chart, svgNode } from '../../../charts/chart.ts';
-import { Figure } from '../../charts/Figure.tsx';
-import { methodColor } from '../../charts/series.ts';
+import { Figure, methodColor } from '../../charts/Figure.tsx';
 import { usePageState } from '../../state/page-context.tsx';
 import { matrixOf, measuresIn } from '../../state/scores.ts';
 import { percent, points } from '../../ui/format.ts';

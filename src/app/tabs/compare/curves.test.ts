@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { dashPattern } from '../../../charts/chart.ts';
 import { METHOD_NAMES } from '../../../methods/registry.ts';
 import { quickResults } from '../../../testing/scripted-results.ts';
-import { drawnIndices, looksOf, methodColor } from '../../charts/series.ts';
+import { drawnIndices, looksOf, methodColor } from '../../charts/Figure.tsx';
 import {
   accuracyCurve,
   lineNumbers,

@@ -1,10 +1,11 @@
+import { smoothed } from '../../../base/statistics.ts';
 import type { Cell } from '../../../base/visible.ts';
 import type { ChartLine } from '../../../charts/chart.ts';
 import { generalTextStates } from '../../../run/results/general-text-change.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
 import type { Numbers } from '../../charts/save.tsx';
-import { drawnIndices, looksOf, type RoundPoint, smoothed, withGaps } from '../../charts/series.ts';
+import { drawnIndices, looksOf, type RoundPoint, withGaps } from '../../charts/Figure.tsx';
 import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
 import { matrixOf, measuresIn, type ScoreView } from '../../state/scores.ts';
 import type { SettingsGroup } from './settings-groups.ts';

@@ -1,7 +1,7 @@
 import type { Results } from '../../../run/results/results.ts';
 import type { RunSettings } from '../../../run/settings/settings.ts';
 import { differingPaths, type FlatSettings, groupAlike, sourceName } from '../../../run/results/likeness.ts';
-import { type Look, looksOf } from '../../charts/series.ts';
+import { type Look, looksOf } from '../../charts/Figure.tsx';
 import { settingName } from '../../state/set-up.ts';
 import { runKey } from '../../state/history.ts';
 

@@ -6,9 +6,8 @@ import type { Results } from '../../../run/results/results.ts';
 import { namedRounds, roundName, roundOf } from '../../../run/settings/schedule.ts';
 import type { Score } from '../../../tasks/forms.ts';
 import { type RunSettings, testedTasks } from '../../../run/settings/settings.ts';
-import { Figure } from '../../charts/Figure.tsx';
+import { Figure, roundsChart, seriesColor, seriesDash } from '../../charts/Figure.tsx';
 import { HeatFigure, SaveTools, withDrawing } from '../../charts/save.tsx';
-import { roundsChart, seriesColor, seriesDash } from '../../charts/series.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import {
   changeSinceLearned,

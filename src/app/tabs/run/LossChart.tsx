@@ -1,3 +1,4 @@
+import { smoothed } from '../../../base/statistics.ts';
 import { useMemo } from 'react';
 import { methodOf } from '../../../methods/registry.ts';
 import { hasRisen, type HeldOutLosses } from '../../../run/results/held-out.ts';
@@ -6,19 +7,18 @@ import { roundName } from '../../../run/settings/schedule.ts';
 import type { RunSettings } from '../../../run/settings/settings.ts';
 import { type Axis, axisOver } from '../../../charts/axis.ts';
 import { type Chart, type ChartPoint, type Mark, svgNode } from '../../../charts/chart.ts';
-import { Figure } from '../../charts/Figure.tsx';
 import {
   drawnIndices,
   drawnPoints,
+  Figure,
   type LossColumns,
   lossColumns,
   sampledRows,
   seriesColor,
-  smoothed,
   type TaskStretch,
   taskStretches,
   withGaps,
-} from '../../charts/series.ts';
+} from '../../charts/Figure.tsx';
 import { SmoothingTool } from '../../shared/score-tools.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';

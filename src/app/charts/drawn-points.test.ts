@@ -1,6 +1,7 @@
+import { smoothed } from '../../base/statistics.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { drawnIndices, drawnPoints, lossColumns, sampledRows, smoothed, taskStretches } from './series.ts';
+import { drawnIndices, drawnPoints, lossColumns, sampledRows, taskStretches } from './Figure.tsx';
 
 const oneRound = (values: readonly unknown[]): number[] => values.map(() => 1);
 
