@@ -51,38 +51,35 @@ const functions: FunctionsFor<ExportsCommand> = {
     if (used !== null) await show(used.key);
   }),
   'remove-model': working(({ key }) => removeModel(key)),
-  zip: working(async ({ name, to, model }) => {
-    const files = (await filesOfLine((await usedModel(model)).used?.key ?? null)).map(({ path, file }): OutputFile => {
+  zip: working(async ({ name, to, key }) => {
+    await opensTaught(key); // it is still there
+    const files = (await filesOfLine(key)).map(({ path, file }): OutputFile => {
       return { path, content: () => piecesOf(file) };
     });
     await write(files, name, to);
   }),
-  share: working(async ({ name, to, withTests, model }) => {
-    await write(
-      await sharedFiles(await opensTaught((await usedModel(model)).used?.key ?? ''), { withTests }),
-      name,
-      to,
-    );
+  share: working(async ({ name, to, withTests, key }) => {
+    await write(await sharedFiles(await opensTaught(key), { withTests }), name, to);
   }),
-  merge: working(async ({ name, to, access, model }) => {
-    const { saved, base } = await openTrained(access, model);
+  merge: working(async ({ name, to, access, key }) => {
+    const { saved, base } = await openTrained(access, key);
     const files = await mergedModelFiles(base, saved.changed, saved.changes);
     await write([await cardOf(saved, base, 'safetensors'), ...files], name, to);
   }),
-  onnx: working(async ({ name, to, access, dtype, model }) => {
-    const { saved, base } = await openTrained(access, model);
+  onnx: working(async ({ name, to, access, dtype, key }) => {
+    const { saved, base } = await openTrained(access, key);
     const files = await onnxFiles(base, dtype, saved);
     await write([await cardOf(saved, base, 'onnx'), ...files], name, to);
   }),
-  gguf: working(async ({ name, to, access, dtype, model }) => {
-    const { saved, base } = await openTrained(access, model);
+  gguf: working(async ({ name, to, access, dtype, key }) => {
+    const { saved, base } = await openTrained(access, key);
     await write(await roundAsGguf(base, saved, dtype), name, to);
   }),
-  'same-answers': working(async ({ access, dtype, model, device: choice }) => {
+  'same-answers': working(async ({ access, dtype, key, device: choice }) => {
     // Loaded on request: a device and networks are as large as the rest of this worker.
     const { openDevice } = await import('../device/choice.ts');
     const { sameAnswers } = await import('../gguf/same-answers.ts');
-    const { saved, base, key } = await openTrained(access, model);
+    const { saved, base } = await openTrained(access, key);
     const { device } = await openDevice(choice, deviceHost());
     try {
       const same = await sameAnswers(device, base, saved, dtype, (done, all) => emit({ type: 'answering', done, all }));
@@ -114,16 +111,12 @@ async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
-/** The model that a tab uses, and its base. */
-async function openTrained(
-  access: ModelAccess,
-  choice: ModelChoice,
-): Promise<{ key: string; saved: SavedRound; base: ModelFiles }> {
-  const key = (await usedModel(choice)).used?.key ?? '';
+/** A model that was taught, and its base. */
+async function openTrained(access: ModelAccess, key: string): Promise<{ saved: SavedRound; base: ModelFiles }> {
   const saved = await openTaught(key);
   const open = async (model: string): Promise<ModelFiles> =>
     openModel(requireReference(parseModelReference(model), model), await openPlaces(access));
-  return { key, saved, base: await openBaseModel(saved, open) };
+  return { saved, base: await openBaseModel(saved, open) };
 }
 
 async function tellStored(choice: ModelChoice): Promise<void> {

@@ -282,19 +282,26 @@ export type ExportsCommand = (
   | { type: 'remove-model'; key: string }
   /** Stores a model from its folder, or from one file in which somebody shared it. */
   | { type: 'import'; files: StoredFile[] }
-  | { type: 'zip'; name: string; to: FileSystemFileHandle | null }
+  | ({ type: 'zip' } & Written)
   /** The model for somebody else: see `sharedFiles`. */
-  | { type: 'share'; name: string; to: FileSystemFileHandle | null; withTests: boolean }
-  | { type: 'merge'; name: string; to: FileSystemFileHandle | null; access: ModelAccess }
-  | { type: 'onnx'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: OnnxDtype }
+  | ({ type: 'share'; withTests: boolean } & Written)
+  | ({ type: 'merge'; access: ModelAccess } & Written)
+  | ({ type: 'onnx'; access: ModelAccess; dtype: OnnxDtype } & Written)
   /** `dtype` is null for the adapter alone. */
-  | { type: 'gguf'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: GgufDtype | null }
+  | ({ type: 'gguf'; access: ModelAccess; dtype: GgufDtype | null } & Written)
   /** Counts the test answers that stay the same with the weights of a GGUF file. */
-  | { type: 'same-answers'; access: ModelAccess; dtype: GgufDtype; device: DeviceChoice }
+  | { type: 'same-answers'; key: string; access: ModelAccess; dtype: GgufDtype; device: DeviceChoice }
 ) & {
-  /** The model to work on. */
+  /** The model that the tab uses after it. */
   model: ModelChoice;
 };
+
+/** What is written: the model that the page shows, by its key, which another tab may have removed since. */
+export interface Written {
+  key: string;
+  name: string;
+  to: FileSystemFileHandle | null;
+}
 
 /** Messages of that worker. `kept` ends every command that succeeded. */
 export type ExportsEvent =

@@ -128,9 +128,9 @@ export const isFree = (folder: string): Promise<boolean> =>
 export async function whileFree<T>(folder: string, work: () => Promise<T>): Promise<T> {
   const ifAvailable = { ifAvailable: true };
   return await navigator.locks.request(lockOf(folder), ifAvailable, async (own) => {
-    if (own === null) throw busy('A run stores its files there.');
+    if (own === null) throw busy('A run, here or in another tab, stores its files there.');
     return await navigator.locks.request(taughtLockOf(folder), ifAvailable, async (taught) => {
-      if (taught === null) throw busy('A run teaches this model more.');
+      if (taught === null) throw busy('A run, here or in another tab, teaches this model more.');
       return work();
     });
   });

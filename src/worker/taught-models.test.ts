@@ -130,19 +130,24 @@ describe('a full browser', () => {
     );
   });
 
-  test('loses no model while it is saved again', async () => {
+  test('loses no model while it is saved again, and lists it once', async () => {
     const [first, second] = (await outputs).rounds;
+    const names = async (): Promise<string[]> => (await taughtModels()).map(({ name }) => name).sort();
     await atEveryChange(
       () => saveRounds([first, second]),
       (saver) => saver.save(second),
       async (thrown, where) => {
         if (thrown !== null) expect(thrown, where).toMatchObject(QUOTA);
-        expect((await usedModel(null)).used, where).not.toBeNull();
-        expect((await openTaught(await shown())).round, where).toBe(2);
+        const key = (await usedModel(null)).used?.key ?? '';
+        expect((await openTaught(key)).round, where).toBe(2);
+        expect(await names(), where).toEqual([first.roundFolder, second.roundFolder]);
+        disk.releaseLocks();
+        await removeModel(key);
+        expect(await names(), `${where}, then removed`).toEqual([first.roundFolder]);
       },
     );
     await (await saveRounds([first, second])).save(second);
-    expect((await taughtModels()).map(({ name }) => name).sort()).toEqual([first.roundFolder, second.roundFolder]);
+    expect(await names()).toEqual([first.roundFolder, second.roundFolder]);
   });
 
   test('loses no earlier checkpoint while one is saved', async () => {
@@ -268,7 +273,7 @@ describe('what other runs have stored', () => {
     });
     disk.releaseLocks();
     await removeModel(from);
-    await expect(openToTeach(from)).rejects.toMatchObject({ code: 'run/bad-round' });
+    await expect(openToTeach(from)).rejects.toMatchObject({ code: 'run/model-gone' });
   });
 
   test('a run that stores only its last model removes its own earlier ones, not what an earlier version put beside them', async () => {

@@ -36,6 +36,10 @@ import {
 // The models that were taught in this browser: `rounds/RUN/logs_and_outputs/order_1/outputs/2-chats`, with the results
 // and answers of every task before it beside it. Each has all that it needs besides its base, which is stored once.
 
+/** Within the folder of an order: a model that is saved again, until it has replaced the one before. */
+const AGAIN = 'again';
+const BESIDE = `/${AGAIN}/`;
+
 /** The folder of a task within that of a run, with what comes before and after it. */
 const TASK_FOLDER = /^(.*\/)?((\d+)-[^/]+)\/(.*)$/;
 
@@ -65,11 +69,19 @@ async function readRun(folder: string, handle: FileSystemDirectoryHandle): Promi
     const path = `${above}${name}/`;
     tasks.set(path, [...(tasks.get(path) ?? []), one]);
   }
-  const inOrder = [...tasks].map(([path, own]): TaskFolder => {
+  // A run that was killed has left a model that it had saved again beside the one that it replaced.
+  const isLeft = (path: string): boolean =>
+    path.includes(BESIDE) && tasks.get(path.replace(BESIDE, '/'))?.some(isManifest) === true;
+  const inOrder = [...tasks].flatMap(([path, own]): TaskFolder[] => {
     const [, , name = '', number] = TASK_FOLDER.exec(own[0].path) ?? [];
-    return { path, name, number: Number(number), files: own };
+    return isLeft(path) ? [] : [{ path, name, number: Number(number), files: own }];
   });
-  return { folder, files, tasks: inOrder.sort((a, b) => a.number - b.number) };
+  const left = new Set([...tasks].flatMap(([path, own]) => (isLeft(path) ? own : [])));
+  return {
+    folder,
+    files: files.filter((one) => !left.has(one)),
+    tasks: inOrder.sort((a, b) => a.number - b.number),
+  };
 }
 
 /** Everything that runs have stored, but their checkpoints. @throws GorpError `store/…`. */
@@ -88,8 +100,9 @@ async function storedRuns(): Promise<StoredRun[]> {
   return runs;
 }
 
-const manifestOf = ({ path, files }: TaskFolder): File | undefined =>
-  files.find((one) => one.path === path + ROUND_FILE)?.file;
+const isManifest = ({ path }: StoredFile): boolean => TASK_FOLDER.exec(path)?.[4] === ROUND_FILE;
+
+const manifestOf = ({ files }: TaskFolder): File | undefined => files.find(isManifest)?.file;
 
 /** The models taught in this browser, the newest first. @throws GorpError `store/…`. */
 export async function taughtModels(): Promise<TaughtModel[]> {
@@ -144,7 +157,9 @@ export async function usedModel(choice: ModelChoice): Promise<UsedModel> {
     return 'model' in choice ? key === choice.model : model !== null && model.run === choice.run;
   });
   const last = asked.length === 0 ? await shown() : null;
-  const found = last === null ? asked : models.filter(({ key }) => key === last || placeOf(key).folder === last);
+  const isLast = ({ key }: TaughtModel): boolean =>
+    last !== null && (key.replace(BESIDE, '/') === last.replace(BESIDE, '/') || placeOf(key).folder === last);
+  const found = last === null ? asked : models.filter(isLast);
   const folders = new Set(found.map(({ key }) => placeOf(key).folder));
   // A model that cannot be read does not tell its run.
   const isUnread = ({ key, model }: TaughtModel): boolean => model === null && folders.has(placeOf(key).folder);
@@ -163,13 +178,19 @@ export async function usedModel(choice: ModelChoice): Promise<UsedModel> {
   return { used: found.at(0) ?? null, saved: null, isAsked, broken, models };
 }
 
-/** Opens the files of a model. */
+/** Opens the files of a model. @throws GorpError `run/model-gone` if it has been removed, perhaps in another tab. */
 export async function opensTaught(key: string): Promise<OpenFile> {
   const { folder, path } = placeOf(key);
-  return opensIn((await storedRuns()).find((run) => run.folder === folder)?.files ?? [], path);
+  const files = (await storedRuns()).find((run) => run.folder === folder)?.files ?? [];
+  if (files.some((one) => one.path.startsWith(path))) return opensIn(files, path);
+  throw new GorpError(
+    'run/model-gone',
+    `The model (${key.split('/').pop()}) is no longer in this browser: it was removed, perhaps in another tab.`,
+    'Choose another under Models, or load this one again from a folder or file that you saved.',
+  );
 }
 
-/** Opens a model; its tensors are not checked. @throws GorpError `run/bad-round`. */
+/** Opens a model; its tensors are not checked. @throws GorpError `run/bad-round`, `run/model-gone`. */
 const openSaved = async (key: string): Promise<SavedRound> => openSavedRound(await opensTaught(key));
 
 const opensIn =
@@ -179,7 +200,7 @@ const opensIn =
     return Promise.resolve(found ? byteFile(name, found.file) : null);
   };
 
-/** Opens a model and checks all of it. @throws GorpError `run/bad-round`. */
+/** Opens a model and checks all of it. @throws GorpError `run/bad-round`, `run/model-gone`. */
 export async function openTaught(key: string): Promise<SavedRound> {
   const saved = await openSaved(key);
   await saved.state.check();
@@ -265,9 +286,6 @@ export class ModelSaver {
   }
 }
 
-/** Within the folder of an order: a model that is saved again, until it has replaced the one before. */
-const AGAIN = 'again';
-
 /** Writes the folder of a model, whose last file makes it one: until then, remains of an earlier attempt do not count. */
 async function writeModel(order: FileSystemDirectoryHandle, name: string, files: readonly OutputFile[]): Promise<void> {
   await removeFrom(await folderIn(order, name), ROUND_FILE);
@@ -348,11 +366,18 @@ export async function removeModel(key: string): Promise<void> {
     const self = run.tasks.find((task) => task.path === path);
     if (self === undefined) return;
     const order = await makeFolder([FOLDER, folder, ...path.split('/').slice(0, -2)]);
+    const again = await order.getDirectoryHandle(AGAIN).catch(noneIfMissing);
+    if (again) await removeFrom(again, self.name);
     const isLast = others.every(({ number }) => number < self.number);
     if (isLast) return removeFrom(order, self.name);
     for (const name of TRAINED_NAMES) await removeFrom(await folderIn(order, self.name), name);
   });
 }
+
+const noneIfMissing = (thrown: unknown): null => {
+  if (isMissing(thrown)) return null;
+  throw failed(thrown);
+};
 
 /** Removes all of a run but its checkpoints. */
 async function removeRun(folder: string): Promise<void> {

@@ -15,6 +15,7 @@ import {
   type StoredFile,
   type StoredRound,
   type TaughtModel,
+  type Written,
 } from '../../worker/protocol.ts';
 import { usePageState } from './page-context.tsx';
 import { isActive } from './run-state.ts';
@@ -145,6 +146,8 @@ export function createTaughtModels(
     }
   };
   const session = open(receive);
+  /** The model that the page shows, for a command that writes it. */
+  const key = (): string => getState().used ?? '';
   const send = (command: Unaimed): void => {
     pending++;
     session.send({ ...command, model: choiceFor(shown.run) });
@@ -170,11 +173,11 @@ export function createTaughtModels(
         return;
       }
       setState({ writing: { what: as.what, bytes: 0 }, problem: null });
-      send(commandFor(as, name, to, access));
+      send(commandFor(as, { key: key(), name, to }, access));
     },
     countSame: (dtype, access, device) => {
       setState({ answering: { done: 0, all: 0 }, problem: null });
-      send({ type: 'same-answers', dtype, access, device });
+      send({ type: 'same-answers', key: key(), dtype, access, device });
     },
     stopCount: () => {
       session.close();
@@ -206,20 +209,20 @@ export const countOf = (key: string | null, dtype: GgufDtype): string => `${key}
 /** A command that does not yet say on which model. */
 type Unaimed = ExportsCommand extends infer One ? (One extends ExportsCommand ? Omit<One, 'model'> : never) : never;
 
-function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, access: ModelAccess): Unaimed {
+function commandFor(as: SavedAs, written: Written, access: ModelAccess): Unaimed {
   switch (as.what) {
     case 'zip':
-      return { type: 'zip', name, to };
+      return { type: 'zip', ...written };
     case 'share':
-      return { type: 'share', name, to, withTests: as.withTests };
+      return { type: 'share', ...written, withTests: as.withTests };
     case 'merge':
-      return { type: 'merge', name, to, access };
+      return { type: 'merge', ...written, access };
     case 'onnx':
-      return { type: 'onnx', name, to, access, dtype: as.dtype };
+      return { type: 'onnx', ...written, access, dtype: as.dtype };
     case 'gguf':
-      return { type: 'gguf', name, to, access, dtype: as.dtype };
+      return { type: 'gguf', ...written, access, dtype: as.dtype };
     case 'gguf-adapter':
-      return { type: 'gguf', name, to, access, dtype: null };
+      return { type: 'gguf', ...written, access, dtype: null };
   }
 }
 
@@ -251,14 +254,21 @@ export function useTaught(): TaughtModels {
   return taught;
 }
 
-/** Lists the models for the run on the page. Those that a run saves are listed when it waits, perhaps for room, or has ended. */
+/**
+ * Lists the models for the run on the page: those that a run saves when it waits, perhaps for room, or has ended; those
+ * that another tab has saved or removed when a person comes back to this one.
+ */
 export function useTaughtList(): void {
   const { refresh } = useTaught();
   // Somebody else's results may bear the name of a run here: its model is not theirs.
   const run = usePageState(({ run: { results, sharedAs } }) => (sharedAs === null ? (results?.id ?? null) : null));
   const isDue = usePageState(({ run: { status } }) => !isActive(status) || status === 'paused');
   useEffect(() => {
-    if (isDue) refresh(run);
+    if (!isDue) return undefined;
+    const list = (): void => refresh(run);
+    list();
+    window.addEventListener('focus', list);
+    return () => window.removeEventListener('focus', list);
   }, [isDue, run, refresh]);
 }
 

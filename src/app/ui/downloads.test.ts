@@ -43,6 +43,19 @@ function shown(isAsked: boolean): string {
   return markup(page, createElement(TaughtProvider, { value }, createElement(ResultsTab)));
 }
 
+test('what is written is the model that the page shows, whichever another tab has removed or showed last', async () => {
+  const sent: unknown[] = [];
+  const stored = createTaughtModels(
+    () => ({ send: (command) => void sent.push(command), close: () => undefined }),
+    () => Promise.resolve(null),
+    () => undefined,
+  );
+  stored.refresh('run');
+  stored.store.setState({ last, used: 'folder/1-mails' });
+  await stored.save({ what: 'zip' }, { token: '', hub: '', files: [] } as never);
+  expect(sent.at(-1)).toMatchObject({ type: 'zip', key: 'folder/1-mails', model: { run: 'run' } });
+});
+
 const isOff = (html: string): boolean => /<button[^>]*download-merged[^>]*disabled/.test(html);
 
 test('beside the results of a run, the model of another run is not handed over', () => {
