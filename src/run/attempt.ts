@@ -70,7 +70,7 @@ export class Attempt {
   async execute(): Promise<void> {
     const { host, settings, control, checkpoint, trains, knows } = this.#parts;
     const began = control.seconds;
-    const opened = await new Opening(host, settings, control, this.#device, checkpoint).open(trains);
+    const opened = await new Opening({ host, settings, control, device: this.#device, checkpoint }).open(trains);
     const { model, files, date, network, saved } = opened;
     this.#owned.push(network);
     knows({ commit: model.commit, weights: await model.contentHash(), files, ...(date !== undefined && { date }) });
