@@ -14,7 +14,7 @@ import type { ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
 import { deviceHost, openPlaces } from './hosts.ts';
-import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
+import { downloadFile, piecesOf, removeDownloaded, writeHandle } from './private-files.ts';
 import type { ExportsCommand, ExportsEvent, ModelChoice, StoredFile } from './protocol.ts';
 import { show } from './run-folders.ts';
 import {
@@ -44,7 +44,7 @@ const working = <Command extends { model: ModelChoice }>(
   });
 
 const functions: FunctionsFor<ExportsCommand> = {
-  list: working(() => Promise.resolve()),
+  list: working(() => removeDownloaded().catch(() => undefined)), // without a store there is none
   import: working(async ({ files }) => ({ model: await importModel(files) })),
   'use-model': working(async ({ model }) => {
     const { used } = await usedModel(model);

@@ -76,14 +76,19 @@ export async function writeHandle(handle: FileSystemFileHandle, content: AsyncIt
 /** How long a browser may take to copy a file to its downloads, in milliseconds. Nothing tells when it has. */
 const COPIED_MS = 600_000;
 
-/** A file in the browser's private file system, to be written and then downloaded. Removes those of earlier downloads. */
+/** A file in the browser's private file system, to be written and then downloaded. */
 export async function downloadFile(name: string): Promise<FileSystemFileHandle> {
+  await removeDownloaded();
+  return fileIn(await folderIn(await makeFolder(['download']), `${Date.now()}-${randomId()}`), name);
+}
+
+/** Removes the files of earlier downloads. */
+export async function removeDownloaded(): Promise<void> {
   const all = await makeFolder(['download']);
   for await (const begun of all.keys()) {
     const isCopied = !(Date.now() - Number.parseInt(begun, 10) < COPIED_MS);
     if (isCopied) await removeFrom(all, begun).catch(() => undefined);
   }
-  return fileIn(await folderIn(all, `${Date.now()}-${randomId()}`), name);
 }
 
 /** A folder by its path, created if missing. */
@@ -135,7 +140,7 @@ export function failed(cause: unknown): GorpError {
     return new GorpError(
       'store/quota',
       'The browser has no room left for the files.',
-      'Remove models of runs (Results) or base models (Models) that you do not need, or free disk space.',
+      'Under Models, remove what you do not need, or free disk space.',
       { cause },
     );
   }

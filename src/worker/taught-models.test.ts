@@ -116,6 +116,11 @@ async function atEveryChange<T>(
 }
 
 const QUOTA = { code: 'store/quota' };
+/** With a model to remove, and what that frees. */
+const QUOTA_AND_WHAT_TO_REMOVE = {
+  code: 'store/quota',
+  nextStep: expect.stringMatching(/^Under Models you can remove “gloss” \([\d.]+ KiB\), or base models\./) as string,
+};
 
 describe('a full browser', () => {
   test.each([true, false])('loses no earlier round while one is saved (every round is stored: %s)', async (every) => {
@@ -126,6 +131,33 @@ describe('a full browser', () => {
       async (thrown, where) => {
         if (thrown !== null) expect(thrown, where).toMatchObject(QUOTA);
         expect(await lastRound(), where).toBe(thrown === null ? 2 : 1);
+      },
+    );
+  });
+
+  test('holds nothing of a model that does not fit, and the refusal names one to remove', async () => {
+    const [first, second] = (await outputs).rounds;
+    const names = async (): Promise<string[]> => (await taughtModels()).map(({ name }) => name);
+    let saver: ModelSaver;
+    await atEveryChange(
+      async () => {
+        await saveRounds([first]);
+        const from = await shown();
+        await new ModelSaver(new RunFolder(null), true).save(first); // another, which nobody teaches
+        saver = new ModelSaver(new RunFolder(null), true, from);
+      },
+      () => saver.save(second),
+      async (thrown, where) => {
+        if (thrown !== null) expect(thrown, where).toMatchObject(QUOTA_AND_WHAT_TO_REMOVE);
+        if (thrown !== null) {
+          expect(
+            (await taughtModels()).every(({ model }) => model !== null),
+            where,
+          ).toBe(true);
+          await saver.save(second); // there is room now
+        }
+        expect((await names()).sort(), where).toEqual([first.roundFolder, first.roundFolder, second.roundFolder]);
+        expect(roundsIn(await filesOfLine(await shown())), where).toHaveLength(2);
       },
     );
   });
@@ -176,7 +208,10 @@ describe('a full browser', () => {
       () => saveRounds(rounds),
       async () => void (await importModel(files)),
       async (thrown, where) => {
-        expect(thrown, where).toMatchObject(QUOTA);
+        expect(thrown, where).toMatchObject({
+          ...QUOTA,
+          nextStep: expect.stringContaining('“gloss, field” (') as string,
+        });
         expect(await lastRound(), where).toBe(2);
       },
     );

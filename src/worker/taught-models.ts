@@ -1,7 +1,8 @@
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/units.ts';
 import type { RoundOutput } from '../run/events/host.ts';
 import { ROUND_FILE, roundFolder, TRAINED_NAMES } from '../run/files/layout.ts';
-import { ancestorsOf, readSummary } from '../run/files/model-line.ts';
+import { ancestorsOf, readSummary, taughtName } from '../run/files/model-line.ts';
 import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
 import type { OpenFile } from '../run/files/saved-run.ts';
 import { openArchive, sharedFiles } from '../run/files/shared-model.ts';
@@ -266,9 +267,24 @@ export class ModelSaver {
     this.#from = from;
   }
 
-  /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
-  async save({ orderFolder, roundFolder, results, trained, soFar }: RoundOutput): Promise<void> {
+  /** @throws GorpError `store/busy`, `store/quota` with what can be removed, `store/failed`. */
+  async save(output: RoundOutput): Promise<void> {
     const folder = await this.#folder.claimed();
+    try {
+      await this.#write(folder, output);
+    } catch (thrown) {
+      const own = await readRun(folder, await makeFolder([FOLDER, folder]));
+      if (!own.tasks.some(manifestOf)) {
+        await removeRun(folder); // answers without a model only take room
+        this.#hasAnswers = false;
+      }
+      const taught = placeOf(this.#from ?? '').folder;
+      throw await sayingWhatToRemove(thrown, (one) => ![folder, taught].includes(placeOf(one.key).folder));
+    }
+  }
+
+  async #write(folder: string, output: RoundOutput): Promise<void> {
+    const { orderFolder, roundFolder, results, trained, soFar } = output;
     const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')]);
     if (!this.#hasAnswers) await writeInto(order, await answersUntil(this.#from));
     this.#hasAnswers = true;
@@ -285,6 +301,25 @@ export class ModelSaver {
     if (!this.#everyTask) await unlessTaught(folder, () => removeTrained(order, soFar.id, roundFolder));
   }
 }
+
+/** An error of a full store with the models that can be removed, and what that frees; others as they are. */
+async function sayingWhatToRemove(thrown: unknown, mayGo: (model: TaughtModel) => boolean): Promise<unknown> {
+  if (!(thrown instanceof GorpError) || thrown.code !== 'store/quota') return thrown;
+  const models = (await taughtModels()).filter(mayGo).reverse();
+  if (models.length === 0) return thrown;
+  const freed = models.reduce((sum, { bytes }) => sum + bytes, 0);
+  const named = models
+    .slice(0, MOST_NAMED)
+    .map(({ model, name, bytes }) => `“${model ? taughtName(model) : name}” (${formatBytes(bytes)})`);
+  const more = models.length - named.length;
+  const last = more > 0 ? `${more} more (${formatBytes(freed)} in all)` : named.pop();
+  const list = [named.join(', '), last].filter(Boolean).join(' and ');
+  const nextStep = `Under Models you can remove ${list}, or base models. Or free disk space.`;
+  return new GorpError(thrown.code, thrown.message, nextStep, { cause: thrown });
+}
+
+/** Models that an error of a full store names. */
+const MOST_NAMED = 3;
 
 /** Writes the folder of a model, whose last file makes it one: until then, remains of an earlier attempt do not count. */
 async function writeModel(order: FileSystemDirectoryHandle, name: string, files: readonly OutputFile[]): Promise<void> {
@@ -348,7 +383,9 @@ export async function importModel(files: readonly StoredFile[]): Promise<string>
         .filter((one) => one.path.startsWith(folder))
         .map((one): OutputFile => ({ path: one.path.slice(folder.length), content: () => piecesOf(one.file) }));
   await privateFolder();
-  return inNewFolder(name, (target) => writeInto(target, within(name, own)));
+  return inNewFolder(name, (target) => writeInto(target, within(name, own))).catch(async (thrown: unknown) => {
+    throw await sayingWhatToRemove(thrown, () => true);
+  });
 }
 
 /**
