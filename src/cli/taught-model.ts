@@ -5,7 +5,7 @@ import { METHOD_NAMES, methodTitle } from '../methods/registry.ts';
 import type { Score } from '../tasks/forms.ts';
 import { ROUND_FILE } from '../run/files/layout.ts';
 import { summaryOfModel, type TaughtLesson } from '../run/files/model-line.ts';
-import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
+import { checkCanContinue, openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
 import type { OpenFile } from '../run/files/saved-run.ts';
 import { openArchive } from '../run/files/shared-model.ts';
 import { startingMethod } from '../run/settings/starting-values.ts';
@@ -56,7 +56,7 @@ export const taughtLessons = ({ round: { round, results, state } }: TaughtModel)
  * The run that teaches a model more: the tasks of `--task` and `--order` come after those that it knows. Base model,
  * method and settings are the model's, where options do not change them.
  *
- * @throws UsageError; GorpError `tasks/name-taken`, `tasks/…`.
+ * @throws UsageError; GorpError `tasks/name-taken`, `tasks/…`, `run/round-does-not-fit`.
  */
 export async function teachingMore(
   model: TaughtModel,
@@ -101,8 +101,10 @@ export async function teachingMore(
     order: [...known, ...names],
     method: method === settings.method.name ? settings.method : startingMethod(base, method),
   };
+  const run = changed(withGivenText(watching(more, watch), generalText), values.seed, values.set);
+  checkCanContinue(model.round, run);
   return {
-    settings: changed(withGivenText(watching(more, watch), generalText), values.seed, values.set),
+    settings: run,
     customTasks,
     notes,
   };

@@ -183,10 +183,10 @@ export class Opening {
     const { settings, device } = this.#parts;
     const saved = await this.#savedRound();
     if (saved === undefined) return undefined;
+    if (trains) checkCanContinue(saved, settings);
     const { network, targets } = networkOf(countingDevice(outlineOf(device)), config, settings.training);
     checkFits(saved, settings, parametersOf(network));
     checkTrained(saved, settings, modulesOf(network.shapes, targets));
-    if (trains) checkCanContinue(saved, settings);
     return saved;
   }
 

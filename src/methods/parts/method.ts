@@ -90,7 +90,12 @@ function needsOfPlan(plan: MethodPlan): { readonly brief: string; readonly inWor
     ...(ownAnswers === 'self' ? [{ brief: 'old prompts', inWords: 'prompts of earlier tasks' }] : []),
     ...(plan.schedule === 'apart' ? [{ brief: 'task at test', inWords: 'the task of each test example' }] : []),
     ...(plan.schedule === 'mixed' || taskCount
-      ? [{ brief: 'number of tasks', inWords: 'the number of tasks ahead' }]
+      ? [
+          {
+            brief: 'number of tasks',
+            inWords: 'the number of tasks ahead, and a model that has learned them cannot be taught more',
+          },
+        ]
       : []),
   ];
 }

@@ -3,6 +3,7 @@ import { scriptedRun } from '../../testing/scripted-run.ts';
 import { type MethodName, withValues } from '../../methods/registry.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { embeddedSettings } from '../planning/presets.ts';
+import { teachingFault } from '../settings/teaching.ts';
 import { checkFits, checkCanContinue, checkRemembered, type SavedRound } from './saved-round.ts';
 
 const ORDER = ['gloss', 'field', 'people'];
@@ -18,9 +19,15 @@ function resume(name: MethodName, order: readonly string[]): void {
 test.each(['inf-lora', 'osft'] as const)('%s resumes only in an order of the length it was set up for', (name) => {
   expect(() => resume(name, ['gloss', 'field', 'mood'])).not.toThrow();
   expect(() => resume(name, [...ORDER, 'emoji'])).toThrow(
-    new RegExp(`${name} needs the number of tasks in advance; it was set up for 3`),
+    new RegExp(`${name} must know the number of tasks before the first; it was told 3`),
   );
   expect(() => resume(name, ['gloss', 'field'])).toThrow(/the order has 2/);
+  // Whatever method is chosen next, no other builds on what it has left.
+  for (const next of [name, 'gorp-plus', 'seq-lora'] as const) {
+    const before = { ...embeddedSettings('quick', name), order: ['gloss', 'field'] };
+    const fault = teachingFault(before, 2, { ...embeddedSettings('quick', next), order: ORDER });
+    expect(fault?.nextStep).toMatch(/^It cannot be taught more\. Teach its base model all 3 tasks in one run/);
+  }
 });
 
 test('a model of one base of gain-lora is not taught with the other', () => {

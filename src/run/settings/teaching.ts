@@ -75,6 +75,13 @@ export function teachingFault(
       nextStep: 'Choose a method that does, and begin with its base model.',
     };
   }
+  const told = before.order.length;
+  if (needsOf(planOf(before.method)).taskCount === true && known >= told) {
+    return {
+      problem: `${trained} must know the number of tasks before the first; it was told ${told}, and the model has learned ${told === 1 ? 'it' : 'all of them'}`,
+      nextStep: `It cannot be taught more. Teach its base model all ${order.length} tasks in one run, or use a method that need not know their number, such as gorp-plus.`,
+    };
+  }
   if (!buildsOn(before, settings)) {
     const [left, needed] = [before, settings].map((one) => handedOn(one).join(', '));
     return {
@@ -82,11 +89,10 @@ export function teachingFault(
       nextStep: `Choose ${trained} as before.`,
     };
   }
-  const expected = before.order.length;
-  if (needsOf(planOf(method)).taskCount === true && order.length !== expected) {
+  if (needsOf(planOf(method)).taskCount === true && order.length !== told) {
     return {
-      problem: `${method.name} needs the number of tasks in advance; it was set up for ${expected}, but the order has ${order.length}`,
-      nextStep: `Teach its base model all ${order.length} tasks at once, or with a method that does not need their number.`,
+      problem: `${method.name} must know the number of tasks before the first; it was told ${told}, but the order has ${order.length}`,
+      nextStep: `Teach it ${told - known === 1 ? '1 task' : `${told - known} tasks`} more in one run, as it was told.`,
     };
   }
   const learned = before.order.slice(0, known).join(', ');
