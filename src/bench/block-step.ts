@@ -103,11 +103,11 @@ export class BlockStep {
   static async create(device: Device, values: BlockValues): Promise<BlockStep> {
     const owned: OwnedBuffer[] = [];
     const { B, S, D } = BLOCK;
-    const persistent = (name: string, shape: readonly number[], data?: Float32Array, trainable = false): Tensor => {
+    const persistent = (name: string, shape: readonly number[], data?: Float32Array): Tensor => {
       const buffer = device.buffers.storage(name, sizeOf(shape) * 4);
       owned.push(buffer);
       if (data) device.write(buffer, 0, Float32Array.from(data));
-      return { ...fixed(name, shape, { buffer, offset: 0, bytes: sizeOf(shape) * 4 }), trainable };
+      return fixed(name, shape, { buffer, offset: 0, bytes: sizeOf(shape) * 4 });
     };
     const places = new Map<string, number>();
     let total = 0;

@@ -253,7 +253,7 @@ export interface StepPrograms {
  *
  * @param isProtected whether there are spaces in the first task too.
  */
-export async function reserveTraining(
+async function reserveTraining(
   core: LearnerCore,
   programs: LearnerPrograms,
   tasks: number,
@@ -280,7 +280,7 @@ export async function reserveTraining(
 }
 
 /** Reserves the memory for the end of the last of a number of tasks, after its spaces have grown, for a memory plan. */
-export function reserveTesting(core: LearnerCore, programs: LearnerPrograms, tasks: number): void {
+function reserveTesting(core: LearnerCore, programs: LearnerPrograms, tasks: number): void {
   programs.drop();
   for (const part of core.parts) part.reserve?.({ pairs: tasks - 1, spaces: tasks, isProtected: false });
 }

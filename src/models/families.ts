@@ -131,7 +131,7 @@ interface KnownFamily {
  *
  * @param families all supported ones, those that others resemble most first.
  */
-export function unknownFamily(config: Readonly<Record<string, unknown>>, families: readonly KnownFamily[]): GorpError {
+function unknownFamily(config: Readonly<Record<string, unknown>>, families: readonly KnownFamily[]): GorpError {
   const { model_type: type } = config;
   const names = families.map(({ modelType }) => modelType).join(', ');
   const nextStep = `Choose a model whose config.json has one of these as model_type: ${names}.`;

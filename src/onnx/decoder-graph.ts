@@ -102,7 +102,7 @@ export function decoderGraph(
     );
     for (const name of Object.values(present)) {
       const columns = name === 'present.0.key' ? withGates : headDim;
-      g.output(name, 'f32', ['batch_size', numKeyHeads, 'past_sequence_length + sequence_length', columns]);
+      g.output(name, ['batch_size', numKeyHeads, 'past_sequence_length + sequence_length', columns]);
     }
     if (form.outputNorms) {
       x = g.node('Add', [x, norm(`${layer}.post_attention_layernorm`, attended)]); // [B, T, D]
@@ -114,9 +114,9 @@ export function decoderGraph(
     }
   });
   const last = norm('model.norm', x); // [B, T, D]
-  if (form.tied) weights.tiedOutput('model.embed_tokens.weight', last, [vocabSize, hiddenSize], 'logits');
-  else weights.output('lm_head', last, { out: vocabSize, inputs: hiddenSize }, 'logits');
-  g.output('logits', 'f32', [...size, vocabSize]);
+  if (form.tied) weights.tiedOutput('model.embed_tokens.weight', last, [vocabSize, hiddenSize]);
+  else weights.output(last, { out: vocabSize, inputs: hiddenSize });
+  g.output('logits', [...size, vocabSize]);
   return g;
 }
 

@@ -39,9 +39,9 @@ export class GraphBuilder {
     return name;
   }
 
-  /** Declares the value of this name as an output of the model. */
-  output(name: Value, element: Element, shape: readonly Dimension[]): void {
-    this.#outputs.push(valueMessage(name, element, shape));
+  /** Declares the value of this name, in f32, as an output of the model. */
+  output(name: Value, shape: readonly Dimension[]): void {
+    this.#outputs.push(valueMessage(name, 'f32', shape));
   }
 
   /**

@@ -71,6 +71,9 @@ interface LinearSizes {
   inputs: number;
 }
 
+/** The result of every output layer. */
+const LOGITS = 'logits';
+
 /**
  * The weights of a model in a graph, in one form: f32, f16 or quantized. Large matrices have that form; norms, biases
  * and small tables stay f32. The graph computes in f32 in every form: T5 overflows in f16, and onnxruntime folds the
@@ -107,23 +110,22 @@ export class GraphWeights {
    * y = x Eᵀ with the embedding E: the output layer of a tied model; x [B, T, D] → [B, T, V].
    *
    * @param shape [V, D].
-   * @param name of the result.
    */
-  tiedOutput(parameter: string, x: Value, shape: readonly [rows: number, columns: number], name: Value): Value {
+  tiedOutput(parameter: string, x: Value, shape: readonly [rows: number, columns: number]): Value {
     const [out, inputs] = shape;
-    if (this.#dtype === 'q8' || this.#dtype === 'q4') return this.#product(parameter, x, { out, inputs }, name);
+    if (this.#dtype === 'q8' || this.#dtype === 'q4') return this.#product(parameter, x, { out, inputs }, LOGITS);
     // This needs one copy in memory: onnxruntime would fold a transposed embedding for `MatMul` into a second one.
     const rows = this.#g.node('Reshape', [x, this.#g.ints(-1, inputs)]); // [B · T, D]
     const weight = this.#embeddingWeight(parameter, shape);
     const logits = this.#g.node('Gemm', [rows, weight], { transB: 1 }); // [B · T, V]
     const batchAndLength = this.#g.node('Slice', [this.#g.node('Shape', [x]), this.#g.ints(0), this.#g.ints(2)]);
     const into = this.#g.node('Concat', [batchAndLength, this.#g.ints(out)], { axis: 0 });
-    return this.#g.node('Reshape', [logits, into], {}, name);
+    return this.#g.node('Reshape', [logits, into], {}, LOGITS);
   }
 
-  /** y = x Wᵀ with a named result: the output layer of an untied model. */
-  output(layer: string, x: Value, sizes: LinearSizes, name: Value): Value {
-    return this.#product(`${layer}.weight`, x, sizes, name);
+  /** y = x Wᵀ: the output layer of an untied model. */
+  output(x: Value, sizes: LinearSizes): Value {
+    return this.#product('lm_head.weight', x, sizes, LOGITS);
   }
 
   /**

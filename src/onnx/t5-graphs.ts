@@ -68,7 +68,7 @@ export function t5EncoderGraph(
     const none = g.node('Mul', [g.node('Slice', [last, g.ints(0), g.ints(1), g.ints(2)]), g.float(0)]); // [B, S, 1]
     g.node('Concat', [last, g.node('Add', [none, gates])], { axis: 2 }, name);
   }
-  g.output(name, 'f32', [...size, dModel + (adapters?.count ?? 0)]);
+  g.output(name, [...size, dModel + (adapters?.count ?? 0)]);
   return g;
 }
 
@@ -117,14 +117,14 @@ export function t5DecoderGraph(
     const present = `present.${i}.decoder`;
     const k = join(own.k, heads(parts, `${self}.k`, normed), `${present}.key`); // [B, H, P + T, d]
     const v = join(own.v, heads(parts, `${self}.v`, normed), `${present}.value`);
-    for (const name of [k, v]) g.output(name, 'f32', size);
+    for (const name of [k, v]) g.output(name, size);
     x = g.node('Add', [x, attention(parts, self, normed, k, v, bias(i))]); // [B, T, D]
 
     const crossed = weights.norm(`${block}.1.layer_norm.weight`, x, dModel, eps);
     const cross = `${block}.1.EncDecAttention`;
     const added = (['k', 'v'] as const).map((part) => {
       const name = `present.${i}.encoder.${part === 'k' ? 'key' : 'value'}`;
-      g.output(name, 'f32', ['batch_size', numHeads, 'encoder_sequence_length_new', dKv]);
+      g.output(name, ['batch_size', numHeads, 'encoder_sequence_length_new', dKv]);
       return heads(parts, `${cross}.${part}`, fresh, name); // [B, H, S or 0, d]
     });
     const [crossK, crossV] = [join(encoder.k, added[0]), join(encoder.v, added[1])]; // [B, H, S, d]
@@ -134,11 +134,11 @@ export function t5DecoderGraph(
   const last = weights.norm('decoder.final_layer_norm.weight', x, dModel, eps); // [B, T, D]
   if (form.tied) {
     const scaled = g.node('Mul', [last, g.float(dModel ** -0.5)]);
-    weights.tiedOutput('shared.weight', scaled, [vocabSize, dModel], 'logits');
+    weights.tiedOutput('shared.weight', scaled, [vocabSize, dModel]);
   } else {
-    weights.output('lm_head', last, { out: vocabSize, inputs: dModel }, 'logits');
+    weights.output(last, { out: vocabSize, inputs: dModel });
   }
-  g.output('logits', 'f32', ['batch_size', 'decoder_sequence_length', vocabSize]);
+  g.output('logits', ['batch_size', 'decoder_sequence_length', vocabSize]);
   return g;
 }
 

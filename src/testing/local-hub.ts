@@ -22,7 +22,7 @@ export interface Fault {
 }
 
 /** A file request that reached the CDN. */
-export interface CdnRequest {
+interface CdnRequest {
   file: string;
   range: string | undefined;
   ifRange: string | undefined;

@@ -120,12 +120,7 @@ export function splitTasks(
  * whose core or sentence is in an earlier task are left out, and so are those that contain such a text or are part of
  * one.
  */
-export function splitBeside(
-  earlier: readonly SplitTask[],
-  sources: readonly TaskSource[],
-  seed: number,
-  withheld: ReadonlySet<string> = new Set(),
-): SplitTask[] {
+export function splitBeside(earlier: readonly SplitTask[], sources: readonly TaskSource[], seed: number): SplitTask[] {
   const texts = earlier
     .flatMap(({ train, test }) => [...train, ...test])
     .flatMap(({ core, sentence }) => [normalised(core), normalised(sentence)]);
@@ -135,7 +130,7 @@ export function splitBeside(
   const isFree = (item: Item): boolean =>
     [...new Set([item.core, item.sentence].map(normalised))].every((text) => !known.has(text) && !holdsText(text));
   const free = sources.map((source) => ({ ...source, items: source.items.filter(isFree) }));
-  return splitTasks(free, seed, withheld).map((task) => ({
+  return splitTasks(free, seed).map((task) => ({
     ...task,
     test: task.test.filter(({ core }) => words(core) < WORDS_OF_A_TEXT || !whole.includes(` ${normalised(core)} `)),
   }));

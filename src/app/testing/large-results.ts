@@ -61,7 +61,7 @@ export function largeSpaces(rounds: number): Results['spaces'] {
 }
 
 /** Invented layer statistics of T5-large, sampled over some steps. */
-export const largeHealth = (rounds: number, steps: number, samples: number): Results['health'] =>
+const largeHealth = (rounds: number, steps: number, samples: number): Results['health'] =>
   Array.from({ length: samples }, (_, i) => {
     const round = Math.floor((i * rounds) / samples) + 1;
     return {

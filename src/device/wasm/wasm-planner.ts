@@ -41,7 +41,7 @@ const PART = { FORWARD: 36, GRAD_Q: 36, GRAD_KV: 32 } as const;
  * The kernel of an attention or of one of its gradients. Tensors as in `shaders/attention-inputs.wgsl`. Units are heads
  * of a part of a span.
  */
-export function planWasmAttention(form: AttentionForm, shape: AttentionShape): KernelPlan {
+function planWasmAttention(form: AttentionForm, shape: AttentionShape): KernelPlan {
   const { N, M, H, Hk, d, scale, causal, window, spans, distances, position } = shape;
   const flags =
     (distances > 0 ? ATTENTION_FLAGS.bias : 0) |

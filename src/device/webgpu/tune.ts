@@ -134,11 +134,7 @@ const ROWS = { R: 4, L: 256, H: 8 };
 const ERROR = { FORWARD: 1e-4, GRAD_Q: 1e-3, GRAD_KV: 1e-3 } as const;
 
 /** The fastest kernel for a class of attentions. */
-export function quickestAttention(
-  gpu: Gpu,
-  { form, d }: AttentionClass,
-  measuring: Measuring,
-): Promise<AttentionVariant> {
+function quickestAttention(gpu: Gpu, { form, d }: AttentionClass, measuring: Measuring): Promise<AttentionVariant> {
   const { R, L, H } = ROWS;
   const N = R * L;
   const sizes = { N, M: N, H, Hk: H, d, scale: 0.1, spans: R, distances: 0 };

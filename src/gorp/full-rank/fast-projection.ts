@@ -49,7 +49,7 @@ export function compressedShape(out: number, inputs: number, rank: number): [num
  * The space that projected weights exclude: of their inputs, or of their compressed first moments on the side that is
  * not compressed (docs/method.md, eq. (10)).
  */
-export function spaceOfProjected(
+function spaceOfProjected(
   device: Device,
   { names, out, inputs }: LayerGroup,
   { rank }: { readonly rank: number },

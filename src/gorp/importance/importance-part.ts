@@ -14,7 +14,7 @@ import { Stack } from '../part/stack.ts';
 import { hostTensor, type SavedProgress, type SavedTensors, type StateTensor } from '../part/state.ts';
 
 /** All numbers of a stack as rows of one number each, including the gaps between its matrices, which are 0. */
-export const entries = (stack: Tensor): Tensor => ({ ...stack, shape: [stack.elements, 1] });
+const entries = (stack: Tensor): Tensor => ({ ...stack, shape: [stack.elements, 1] });
 
 /**
  * The term weight / 2 · Σ importance ∘ (θ − anchor)² for a stack of trained tensors (elastic weight consolidation,
@@ -64,7 +64,7 @@ export class QuadraticTerm {
  * empirical Fisher matrix. It takes one example at a time, since the square of a batch's mean gradient differs and
  * shrinks with the batch, and uses no dropout. It overwrites the gradients in the stacks of the groups.
  */
-export class SquaredGradients {
+class SquaredGradients {
   readonly #device: Device;
   readonly #gradients: GradientPrograms;
   readonly #sizesOf: (rows: Batch) => BatchSizes;

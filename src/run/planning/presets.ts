@@ -6,8 +6,6 @@ import type { RunSettings, TrainingSettings } from '../settings/settings.ts';
 import { startingMethod, startingTraining } from '../settings/starting-values.ts';
 import { initialTraining } from '../settings/training-settings.ts';
 
-export { EMBEDDED_ORDER };
-
 export type PresetName = 'full' | 'quick';
 
 /** Two tasks, with tests enough to show that a method without protection forgets the first: from 65 to 41 %. */

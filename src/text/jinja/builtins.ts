@@ -51,7 +51,7 @@ function numberOf(value: Value, what: string): number {
   throw new Error(`it takes ${kindOf(value)} for ${what}`);
 }
 
-const flagOf = (value: Value, otherwise: boolean): boolean => (value === undefined ? otherwise : isTrue(value));
+const flagOf = (value: Value): boolean => value !== undefined && isTrue(value);
 
 /** A text with others in place of a part; at most `most` of them, if that is not negative. */
 function replaced(text: string, [old, by, most]: readonly [string, string, number], budget: Budget): string {
@@ -266,7 +266,7 @@ const lengthFilter = plain('length', lengthOf);
 
 const defaultFilter: FilterOf = (value, given) => {
   const { default_value: otherwise = '', boolean } = bound('default', ['default_value', 'boolean'], given);
-  return value === undefined || (flagOf(boolean, false) && !isTrue(value)) ? otherwise : value;
+  return value === undefined || (flagOf(boolean) && !isTrue(value)) ? otherwise : value;
 };
 
 const FILTERS: Readonly<Record<string, FilterOf>> = {
@@ -308,7 +308,7 @@ const FILTERS: Readonly<Record<string, FilterOf>> = {
     if (given.args.length > 0 || [...given.named.keys()].some((name) => name !== 'reverse'))
       throw new Error('it sorts a dict by other than its keys');
     if (!isDict(value)) throw new Error(`it sorts ${kindOf(value)} as a dict`);
-    return budget.list(sortedByKey(value, flagOf(reverse, false)));
+    return budget.list(sortedByKey(value, flagOf(reverse)));
   },
   join: (value, given, budget) => {
     const { d = '', attribute } = bound('join', ['d', 'attribute'], given);
@@ -341,7 +341,7 @@ const FILTERS: Readonly<Record<string, FilterOf>> = {
     const text = plainText(value);
     const lines = splitLines(`${text}\n`);
     budget.length(text.length + lines.length * margin.length);
-    const [indentsFirst, indentsBlank] = [flagOf(first, false), flagOf(blank, false)];
+    const [indentsFirst, indentsBlank] = [flagOf(first), flagOf(blank)];
     return lines
       .map((line, i) => ((i === 0 ? indentsFirst : line !== '' || indentsBlank) ? margin + line : line))
       .join('\n');
@@ -354,13 +354,13 @@ const FILTERS: Readonly<Record<string, FilterOf>> = {
     return toJson(
       value,
       {
-        ascii: flagOf(ascii, false),
+        ascii: flagOf(ascii),
         indent:
           indent === null || typeof indent === 'string'
             ? indent
             : ' '.repeat(Math.max(0, numberOf(indent, 'an indent'))),
         separators: [textOf(entry, 'a separator'), textOf(key, 'a separator')],
-        sorted: flagOf(sorted, false),
+        sorted: flagOf(sorted),
       },
       budget,
     );

@@ -15,7 +15,7 @@ const TEXTS: Readonly<Record<Copied, string>> = {
 };
 
 /** Copies a text to the clipboard. @param label what the button does, for screen readers. */
-export function CopyButton({ text, label }: { text: string; label: string }) {
+function CopyButton({ text, label }: { text: string; label: string }) {
   const [state, setState] = useState<Copied>('not yet');
   const copy = async (): Promise<void> => {
     try {

@@ -20,7 +20,7 @@ import styles from './try.module.css';
 import { PickFiles } from '../../ui/controls.tsx';
 
 /** The run being asked, and buttons to open another. */
-export function SourceLine({ playground }: { playground: Playground }) {
+function SourceLine({ playground }: { playground: Playground }) {
   const page = usePage();
   const stored = useTaught();
   const { status, run, source } = useStore(playground.store);
@@ -66,7 +66,7 @@ export function SourceLine({ playground }: { playground: Playground }) {
 }
 
 /** The labels of the chosen task: how often each was answered rightly after two rounds, and what was answered instead. */
-export function TriedLabels({ playground, run }: { playground: Playground; run: TriedRun }) {
+function TriedLabels({ playground, run }: { playground: Playground; run: TriedRun }) {
   const { form } = useStore(playground.store);
   const task = run.tasks.find(({ name }) => name === form.task);
   const rows = task ? labelRows(run, testedTasks(run.settings).indexOf(task.name), task.labels, form) : [];

@@ -6,7 +6,7 @@ import { f32, type Param, u32 } from '../../kernel.ts';
 import { fillTemplate } from '../../template.ts';
 
 /** The text that the kernels of attention begin with: bindings, and which keys a query sees. */
-export function attentionInputs(form: AttentionForm, shape: AttentionShape): string {
+function attentionInputs(form: AttentionForm, shape: AttentionShape): string {
   const optional = form === 'GRAD_KV' ? 8 : 7; // the first binding after those that are always there
   const hasBias = shape.distances > 0;
   return fillTemplate(inputsTemplate, {
@@ -24,10 +24,7 @@ export function attentionInputs(form: AttentionForm, shape: AttentionShape): str
 }
 
 /** What `Params` of these kernels holds. @param parts into which a tiled kernel divides its columns. */
-export function attentionParams(
-  { N, M, H, Hk, d, scale, window, spans, distances }: AttentionShape,
-  parts = 1,
-): Param[] {
+function attentionParams({ N, M, H, Hk, d, scale, window, spans, distances }: AttentionShape, parts = 1): Param[] {
   return [
     ...[N, M, H, Hk].map(u32),
     f32(scale),
@@ -81,7 +78,7 @@ export function partsOfAttention(form: AttentionForm, shape: AttentionShape): nu
 }
 
 /** Attention through workgroup memory, in tiles of up to 32 queries and 32 keys. */
-export function planTiledAttention(form: AttentionForm, shape: AttentionShape): AttentionPlan {
+function planTiledAttention(form: AttentionForm, shape: AttentionShape): AttentionPlan {
   const { H, Hk, d } = shape;
   const { R, chunks, hasKeyRows, groups } = gridOf(form, shape);
   const parts = partsOfAttention(form, shape);

@@ -17,11 +17,11 @@ const MOST_ROWS = 16;
 const LEAST_K = 256;
 
 /** Whether a product has few rows and this kernel suits it. On a CPU its barriers cost more than it saves. */
-export const hasFewRows = (shape: MatmulShape, { isSoftware }: AdapterTraits): boolean =>
+const hasFewRows = (shape: MatmulShape, { isSoftware }: AdapterTraits): boolean =>
   !isSoftware && shape.layout === 'nt' && shape.M <= MOST_ROWS && shape.K >= LEAST_K && canUseVectors(shape);
 
 /** The kernel of a product of few rows. Bindings: A, B, C (partial sums when split), then D. */
-export function planFewRows(shape: MatmulShape, traits: AdapterTraits): MatmulPlan {
+function planFewRows(shape: MatmulShape, traits: AdapterTraits): MatmulPlan {
   const { M, N, batch, packedB } = shape;
   // A thread has registers for 64 sums. Each block of columns reads all rows again, which are few.
   const tm = M <= 4 ? 4 : M <= 8 ? 8 : 16;
@@ -48,12 +48,7 @@ const SIDE = 64;
  * @param rows of C per thread.
  * @param halves operands that workgroup memory holds as 16-bit floats, which needs the feature `shader-f16`.
  */
-export function planTiledMatmul(
-  shape: MatmulShape,
-  rows: 4 | 8,
-  traits: AdapterTraits,
-  halves?: HalfOperands,
-): MatmulPlan {
+function planTiledMatmul(shape: MatmulShape, rows: 4 | 8, traits: AdapterTraits, halves?: HalfOperands): MatmulPlan {
   const { layout, M, N, packedB } = shape;
   const vec = areInputsVec4Aligned(shape);
   const { splits } = chooseTile(shape, traits);
