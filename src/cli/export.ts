@@ -6,7 +6,7 @@ import { openDevice } from '../device/choice.ts';
 import { ggufFiles } from '../gguf/gguf-files.ts';
 import { GGUF_DTYPES, GGUF_WORDS, type GgufDtype, mergedName, sameAnswersText } from '../gguf/names.ts';
 import { roundAsGguf } from '../gguf/round.ts';
-import { sameAnswers, testPrompts } from '../gguf/same-answers.ts';
+import { checkComparable, sameAnswers, testPrompts } from '../gguf/same-answers.ts';
 import { ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
 import { checkRuntimeHolds } from '../onnx/model-graphs.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
@@ -79,6 +79,7 @@ export async function exportModel(args: string[]): Promise<number> {
   if (format === 'gguf') {
     const dtype = oneOf('--dtype', values.dtype ?? 'f16', GGUF_DTYPES);
     const opened = await openSource(source);
+    if (answers && opened.saved) checkComparable(opened.saved); // before anything is written or computed
     if (out !== undefined) {
       const files = await ggufExport(source, opened, adapter ? null : dtype);
       checkFree(out, pathsOf(files));

@@ -8,7 +8,7 @@ import { summaryOfModel, type TaughtLesson } from '../run/files/model-line.ts';
 import { checkCanContinue, openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
 import type { OpenFile } from '../run/files/saved-run.ts';
 import { openArchive } from '../run/files/shared-model.ts';
-import { startingMethod } from '../run/settings/starting-values.ts';
+import { promptLengthNext, startingMethod } from '../run/settings/starting-values.ts';
 import { type RunSettings, watching } from '../run/settings/settings.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { isGiven, oneOf, refuseOptions } from './arguments.ts';
@@ -96,6 +96,7 @@ export async function teachingMore(
   const watch = [...new Set([...(settings.watch ?? []), ...added])].filter((name) => !names.includes(name));
   const more: RunSettings = {
     ...settings,
+    training: { ...settings.training, sourceLength: promptLengthNext(settings) },
     model: base,
     tasks: isGiven(args, 'tasks') ? values.tasks : settings.tasks,
     order: [...known, ...names],

@@ -7,6 +7,17 @@ import type { ModelFiles } from '../weights/model-folder.ts';
 import { modelInGguf } from './gguf-files.ts';
 import type { GgufDtype, SameAnswers } from './names.ts';
 
+/** Checks that answers of a model can be compared. @throws GorpError `run/no-tests`, `run/has-gates`. */
+export function checkComparable(saved: SavedRound): void {
+  refuseGates(saved.changes, 'A GGUF file');
+  if (testPrompts(saved).length > 0) return;
+  throw new GorpError(
+    'run/no-tests',
+    'The model came without tests of what it was taught, so no answers can be compared.',
+    'Ask for a file with the tests, or keep the tests of the next task with the model when you teach it.',
+  );
+}
+
 /** The prompts of the tests that come with a model, as it reads them; texts to continue have no answers. */
 export const testPrompts = ({ state }: Pick<SavedRound, 'state'>): (readonly number[])[] =>
   state.lessons.flatMap(({ definition, tests }) =>
@@ -19,7 +30,7 @@ export const testPrompts = ({ state }: Pick<SavedRound, 'state'>): (readonly num
  *
  * @param base the model that the round was trained on.
  * @param onAnswer called after every answer with the number of answers so far, and of all.
- * @throws GorpError `run/no-tests`, `run/has-gates`; as {@link modelInGguf} and {@link answerPrompts}.
+ * @throws GorpError as {@link checkComparable}, {@link modelInGguf} and {@link answerPrompts}.
  */
 export async function sameAnswers(
   device: Parameters<typeof answerPrompts>[0],
@@ -28,15 +39,8 @@ export async function sameAnswers(
   dtype: GgufDtype,
   onAnswer: (done: number, all: number) => void = () => undefined,
 ): Promise<SameAnswers> {
-  refuseGates(saved.changes, 'A GGUF file');
+  checkComparable(saved);
   const prompts = testPrompts(saved);
-  if (prompts.length === 0) {
-    throw new GorpError(
-      'run/no-tests',
-      'The model came without tests of what it was taught, so no answers can be compared.',
-      'Ask for a file with the tests, or keep the tests of the next task with the model when you teach it.',
-    );
-  }
   const { results } = saved;
   const asTaught: Answering = {
     ...results.settings.training,

@@ -78,8 +78,9 @@ const functions: FunctionsFor<ExportsCommand> = {
   'same-answers': working(async ({ access, dtype, key, device: choice }) => {
     // Loaded on request: a device and networks are as large as the rest of this worker.
     const { openDevice } = await import('../device/choice.ts');
-    const { sameAnswers } = await import('../gguf/same-answers.ts');
+    const { checkComparable, sameAnswers } = await import('../gguf/same-answers.ts');
     const { saved, base } = await openTrained(access, key);
+    checkComparable(saved);
     const { device } = await openDevice(choice, deviceHost());
     try {
       const same = await sameAnswers(device, base, saved, dtype, (done, all) => emit({ type: 'answering', done, all }));

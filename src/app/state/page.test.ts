@@ -110,6 +110,18 @@ describe('createPage', () => {
     expect(page.store.getState().draft.order).toEqual(['gloss']);
   });
 
+  it('teaches a model more with prompts at least as long as those of a new run', () => {
+    const { page } = setUp();
+    const teach = (sourceLength: number): unknown => {
+      const { training, ...rest } = embeddedSettings('quick', 'gorp');
+      page.teach(taughtModel({ ...rest, model: 'org/name', training: { ...training, sourceLength } }, 1));
+      const { draft, modelDefaults } = page.store.getState();
+      return [draft.training.sourceLength, modelDefaults?.sourceLength];
+    };
+    expect(teach(64), 'follows the texts again').toEqual([256, 256]);
+    expect(teach(512), 'stays as it was chosen').toEqual([512, undefined]);
+  });
+
   it('refuses more tasks than a method was set up for before any is chosen, and begins with the base if asked', () => {
     const { page, commands } = setUp();
     const settings = { ...embeddedSettings('quick', 'inf-lora'), order: ['mails', 'chats'] };
@@ -117,7 +129,7 @@ describe('createPage', () => {
     page.edit((draft) => ({ ...draft, order: ['gloss'] }));
     page.start();
     expect(page.store.getState().refused?.message).toMatch(
-      /inf-lora needs the number of tasks in advance.*set up for 2/,
+      /must know the number of tasks before the first; it was told 2, .* It cannot be taught more/,
     );
     page.teach(null);
     page.start();

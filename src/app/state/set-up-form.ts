@@ -4,7 +4,7 @@ import type { MethodName } from '../../methods/registry.ts';
 import { embeddedSettings, type PresetName, publishedSettings } from '../../run/planning/presets.ts';
 import { type RunSettings, watching } from '../../run/settings/settings.ts';
 import { type ModelDefaults, firstModelDefaults } from '../../run/planning/text-lengths.ts';
-import { withModel } from '../../run/settings/starting-values.ts';
+import { promptLengthNext, withModel } from '../../run/settings/starting-values.ts';
 import { publishedOrder } from '../../tasks/orders.ts';
 import { isEmbeddedText } from '../../tasks/embedded-tasks.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
@@ -148,9 +148,14 @@ export function createSetUpActions(
     teach: (teaches) =>
       setState(({ draft }) => {
         if (teaches === null) return formWith(draft);
-        const next = { ...teaches.model.settings, order: [] };
+        const { settings } = teaches.model;
+        const { model, training } = settings;
+        const sourceLength = promptLengthNext(settings);
+        const next = { ...settings, order: [], training: { ...training, sourceLength } };
         delete next.perTask; // of tasks that it knows
-        return { ...formWith(next), teaches };
+        const { sourceLength: first } = firstModelDefaults(model);
+        const modelDefaults = sourceLength === first ? { model, sourceLength, form: true } : null;
+        return { ...formWith(next), teaches, modelDefaults };
       }),
   };
 }

@@ -83,6 +83,15 @@ export const startingTraining = (model: string): TrainingSettings => ({
 });
 
 /**
+ * The prompt length with which a model is taught more: at least that of new runs, since the page lowers it to what the
+ * texts need, and the next ones may be longer.
+ */
+export const promptLengthNext = ({ model, training }: Pick<RunSettings, 'model' | 'training'>): number =>
+  kindOf(model) === 'embedded'
+    ? training.sourceLength
+    : Math.max(training.sourceLength, startingTraining(model).sourceLength);
+
+/**
  * Whether a task's texts are cut by design: the embedded models and tasks have a prompt length that few of their texts
  * exceed, and all of their studies use it.
  */
