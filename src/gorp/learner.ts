@@ -9,7 +9,7 @@ import type { TargetModules } from '../models/targets.ts';
 import { LearnerCore, type LearnerOptions } from './learner/core.ts';
 import { LearnerPrograms, type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, protect, type TaskData } from './learner/task.ts';
-import { type GradientUse, trainedLayers } from './part/gradient-programs.ts';
+import { type GradientUse, sizesIn, trainedLayers } from './part/gradient-programs.ts';
 import type { MethodPlan, RememberedExample } from './part/method-plan.ts';
 import type { NamedGrowth, OnPart, Reserved } from './part/part.ts';
 import type { LearnerState, SavedState, StateOwner } from './part/state.ts';
@@ -127,6 +127,12 @@ export class Learner {
    */
   beginTask(sample: readonly Batch[] = [], onPart?: OnPart, prompts = sample): Promise<void> {
     return beginTask(this.#core, this.#programs, { sample, prompts }, onPart);
+  }
+
+  /** Takes the memory of steps to come, so that a larger batch among them has no program compiled again. */
+  reserve(batches: readonly Batch[]): Promise<void> {
+    const { network, model } = this.#core;
+    return this.#programs.reserve(batches.map((rows) => sizesIn(network, model, rows)));
   }
 
   /**

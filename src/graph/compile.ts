@@ -26,7 +26,7 @@ export interface Compiled {
 }
 
 /** A graph that becomes a program: nothing reuses the memory of `roots` without storage, which are computed. */
-interface Recording {
+export interface Recording {
   readonly name: string;
   readonly graph: Graph;
   readonly roots?: readonly Tensor[];
@@ -62,17 +62,29 @@ export async function compile(
   }
 }
 
+/** A recording's operations, with the memory that its intermediates need. */
+function planned(
+  { graph, roots = [] }: Recording,
+  planner: Planner,
+): { operations: PlannedOperation[]; memory: SlotPlan } {
+  const operations = withScratch(liveOperations(graph, roots), planner);
+  return { operations, memory: assignSlots(operations, roots) };
+}
+
+/** Takes the memory of a program that will be compiled later, so that it then replaces none. @throws as {@link compile}. */
+export async function reserve(device: Device, recording: Recording, arena: Arena): Promise<void> {
+  arena.take(planned(recording, device.planner).memory.slots);
+  await device.buffers.verified();
+}
+
 /** Turns graphs into programs that share memory. @throws as {@link compile}; then none is left. */
 export async function compileAll(device: Device, recordings: readonly Recording[], arena: Arena): Promise<Compiled[]> {
   const { planner } = device;
-  const planned = recordings.map(({ name, graph, roots = [] }) => {
-    const operations = withScratch(liveOperations(graph, roots), planner);
-    return { name, operations, memory: assignSlots(operations, roots) };
-  });
-  for (const { memory } of planned) arena.take(memory.slots); // so that no program replaces what another uses
+  const all = recordings.map((recording) => ({ ...recording, ...planned(recording, planner) }));
+  for (const { memory } of all) arena.take(memory.slots); // so that no program replaces what another uses
   const compiled: Compiled[] = [];
   try {
-    for (const { name, operations, memory } of planned) {
+    for (const { name, operations, memory } of all) {
       const buffers = arena.take(memory.slots);
       const rangeOf = (tensor: Tensor): BufferRange => {
         if (tensor.storage) return tensor.storage;

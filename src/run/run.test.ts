@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { confusionFault } from './results/answers.ts';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';
 import { acquireMeasuringGpu, acquirePacedGpu, acquireTestDevice, deviceWith } from '../testing/devices.ts';
@@ -11,6 +11,7 @@ import type { RunEvent } from './events/events.ts';
 import { type Results, ResultsSchema } from './results/results.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import type { RunHost } from './events/host.ts';
+import { RunTime } from './learning/run-time.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings/settings.ts';
 
@@ -90,8 +91,21 @@ const isFraction = (value: unknown): boolean => typeof value === 'number' && val
 describe('a run to the end', () => {
   test('reports its plan, losses, accuracies and spaces, and returns them all as results', async () => {
     const settings = tinySettings('gorp-plus');
-    const ended = await execute(settings);
+    const worked: { kind: string; from: number; to: number }[] = [];
+    const did = Reflect.get<RunTime, 'did'>(RunTime.prototype, 'did');
+    const spy = vi.spyOn(RunTime.prototype, 'did').mockImplementation(function (this: RunTime, ...done) {
+      const to = this.seconds;
+      worked.push({ kind: done[0], from: to - done[3], to });
+      did.apply(this, done);
+    });
+    let milliseconds = 0;
+    const ended = await execute(settings, undefined, { now: () => milliseconds++ });
+    spy.mockRestore();
     expect(ended.last.type).toBe('finished');
+    expect(new Set(worked.map(({ kind }) => kind))).toEqual(new Set(['test', 'begin', 'train', 'end']));
+    for (const [i, { kind, from }] of worked.slice(1).entries()) {
+      expect(from, `no second of ${kind} is counted twice`).toBeGreaterThan(worked[i].to - 0.0015);
+    }
     const { results } = ended;
     const [plan] = ended.of('begin');
     const begun = plan.results;

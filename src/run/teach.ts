@@ -81,6 +81,7 @@ export interface Lessons {
 export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, void> {
   const { settings, tasks, rounds, network, at } = lessons;
   const samples = spaceSamples(settings.method, network);
+  planQuestions(lessons);
   if (at.phase === 'begin') {
     yield* test(lessons, untestedBefore(lessons));
     if (at.round === 0) yield* ask(lessons, 0);
@@ -117,7 +118,7 @@ const isOpen = ({ phase }: DataPosition): boolean => phase !== 'begin';
 
 /** Starts a task: a fresh adapter pair, moments at zero, and, before the first, the protection of what is known. */
 async function* begin(lessons: Lessons, { number }: Round, batches: RoundBatches): AsyncGenerator<Moment, void, void> {
-  const { learner, at, time } = lessons;
+  const { learner, reports, at, time } = lessons;
   yield rest('round');
   Object.assign(at, positionAt(number, 'learn'));
   const steps = async function* (): AsyncGenerator<Moment, void, void> {
@@ -128,6 +129,7 @@ async function* begin(lessons: Lessons, { number }: Round, batches: RoundBatches
     );
   };
   yield* time.timed('begin', number, steps());
+  reports.restartClock();
   yield rest();
 }
 
@@ -182,7 +184,9 @@ async function* learn(lessons: Lessons, round: Round, batches: RoundBatches): As
   try {
     let step = 0;
     for (let epoch = 0; epoch < batches.epochs && !isOver(); epoch++) {
-      for (const micro of chunks(batches.ofEpoch(epoch, learner.rememberedExamples), gradientAccumulation)) {
+      const drawn = batches.ofEpoch(epoch, learner.rememberedExamples);
+      await learner.reserve(drawn);
+      for (const micro of chunks(drawn, gradientAccumulation)) {
         if (++step <= at.steps) continue; // done before the run resumed
         const rate = rateFactor(course, step - 1);
         await learner.step(micro, rate);
@@ -317,11 +321,9 @@ async function* test(lessons: Lessons, indexes: readonly number[]): AsyncGenerat
 
 /** Asks the model questions of common knowledge: all before training, and after a round those that it answered rightly. */
 async function* ask(lessons: Lessons, round: number): AsyncGenerator<Moment, void, void> {
-  const { questions, reports, time, soFar } = lessons;
+  const { questions, reports, time } = lessons;
   if (questions === null) return;
-  const { report } = questions;
-  const known = soFar().probes?.commonQuestions;
-  const asked = known?.hash === report.hash ? known.rounds : [];
+  const asked = askedSoFar(lessons);
   const before = asked.find((one) => one.round === 0);
   if (asked.some((one) => one.round === round)) return;
   if (round > 0 && before === undefined) {
@@ -340,9 +342,23 @@ async function* ask(lessons: Lessons, round: number): AsyncGenerator<Moment, voi
       await tell(rest());
     }),
   );
-  time.did('ask', round, 1 - share, 0); // nothing was asked if nothing was right
-  yield { type: 'probe', probe: 'commonQuestions', about: report, measured };
+  yield { type: 'probe', probe: 'commonQuestions', about: questions.report, measured };
+  if (round === 0) planQuestions(lessons);
   reports.restartClock();
+}
+
+/** The questions asked in rounds so far, if they were the same. */
+function askedSoFar({ questions, soFar }: Lessons): readonly CommonQuestionsRound[] {
+  const known = soFar().probes?.commonQuestions;
+  return known !== undefined && known.hash === questions?.report.hash ? known.rounds : [];
+}
+
+/** Plans the time of questions: after a round, those are asked again that were answered rightly before training. */
+function planQuestions(lessons: Lessons): void {
+  const { questions, time, at } = lessons;
+  const before = askedSoFar(lessons).find(({ round }) => round === 0);
+  const isUnknown = questions === null || (before === undefined && at.round === 0 && at.phase === 'begin');
+  if (!isUnknown) time.asks((before?.right.filter(Boolean).length ?? 0) / questions.prompts.length);
 }
 
 /** Measures the model on general text, unless that is known: before training, and after a round. */

@@ -222,6 +222,13 @@ export class LearnerPrograms {
     return this.isRefresh && this.#core.hasUnmerged;
   }
 
+  /** Takes the memory of the gradients of micro-batches to come: see {@link GradientPrograms.reserve}. */
+  async reserve(sizes: readonly BatchSizes[]): Promise<void> {
+    const { hasUnmerged, options } = this.#core;
+    const bases: readonly GradientUse[] = options.gradientAccumulation === 1 ? ['refresh'] : ['away', 'back'];
+    for (const use of ['gradients' as const, ...(hasUnmerged ? bases : [])]) await this.#gradients.reserve(sizes, use);
+  }
+
   /** Programs of micro-batches of these sizes. */
   gradients(sizes: readonly BatchSizes[], use: GradientUse): Promise<GradientProgram[]> {
     return this.#gradients.of(sizes, use);

@@ -1,5 +1,5 @@
 import type { Batch } from '../../base/batch.ts';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { parseT5Config, T5_TRAITS } from '../../models/t5-config.ts';
 import { T5Network } from '../../models/t5-network.ts';
@@ -83,9 +83,9 @@ describe('programs of many batch shapes', () => {
     const { core, end } = await learnerOf({});
     const { network } = core;
     const programs = new LearnerPrograms(core);
-    const sized = (i: number): Batch => batchOf({ B: 2, S: 16 * (1 + (i % 4)), T: 2 + Math.floor(i / 4) });
+    const sized = (i: number): Batch => batchOf({ B: 2, S: 16 * (1 + (i % 7)), T: 2 ** Math.floor(i / 7) });
     const max = PROGRAM_LIMIT + 3;
-    await programs.gradients([network.sizes(sized(max), false)], 'gradients');
+    await programs.gradients([network.sizes(batchOf({ B: 2, S: 112, T: 32 }), false)], 'gradients');
     const largest = slotBytes();
     for (let i = 0; i < max; i++) await programs.gradients([network.sizes(sized(i), false)], 'gradients');
     const compiled = device.buffers.liveLabels.filter((label) => /^gradients \d.* parameters$/.test(label));
@@ -102,6 +102,28 @@ describe('programs of many batch shapes', () => {
     await alone.learner.step([first]);
     expect((await alone.learner.takeRecords())[0].loss).toBe(loss);
     alone.end();
+  });
+
+  test('each is compiled once, even if the largest comes last', async () => {
+    const batches = [5, 11, 3, 11, 40, 5, 3, 40].map((S) => batchOf({ B: 2, S, T: S % 3 === 0 ? 4 : 2 }));
+    const compilations = async (reserves: boolean): Promise<string[]> => {
+      const { core, learner, end } = await learnerOf({});
+      const record = vi.spyOn(device, 'record');
+      if (reserves) await learner.reserve(batches);
+      expect(record).not.toHaveBeenCalled();
+      const bytes = slotBytes();
+      for (const rows of batches) await learner.step([rows]);
+      const names = record.mock.calls.map(([name]) => name).filter((name) => /^(gradients|refresh) /.test(name));
+      record.mockRestore();
+      if (reserves) expect(slotBytes()).toBe(bytes);
+      expect(core.progress.step).toBe(batches.length);
+      end();
+      return names;
+    };
+    const [once, again] = [await compilations(true), await compilations(false)];
+    expect(new Set(once).size).toBe(once.length);
+    expect(again.length).toBeGreaterThan(once.length);
+    expect(new Set(again)).toEqual(new Set(once));
   });
 
   test('a larger shape among micro-batches takes new memory, which the smaller one uses too', async () => {

@@ -2,7 +2,7 @@ import type { Batch, BatchSizes } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
-import { compile, type Compiled } from '../../graph/compile.ts';
+import { compile, type Compiled, type Recording, reserve } from '../../graph/compile.ts';
 import { Graph, recomputeBlocks } from '../../graph/graph.ts';
 import { addInto, sumGradients } from '../../graph/ops/elementwise.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
@@ -120,8 +120,11 @@ export interface GradientProgram {
   readonly arenaVersion: number;
 }
 
-/** Number of batch shapes that stay compiled. An evicted program is compiled again when its shape returns. */
-export const PROGRAM_LIMIT = 16;
+/**
+ * Number of batch shapes that stay compiled: an epoch of 125 batches has up to 26 (docs/speed.md). An evicted program is
+ * compiled again when its shape returns.
+ */
+export const PROGRAM_LIMIT = 32;
 
 /** What a program computes: gradients, perhaps with new bases from them alone, or a {@link Half} of a pass for new bases. */
 export type GradientUse = 'gradients' | 'refresh' | Half;
@@ -164,6 +167,22 @@ export class GradientPrograms {
     this.#programs = { gradients: recent(), refresh: recent(), away: recent(), back: recent() };
   }
 
+  /**
+   * Takes the memory of batches to come, so that none of them replaces what the programs of others use: those would be
+   * compiled again.
+   */
+  async reserve(all: readonly BatchSizes[], use: GradientUse): Promise<void> {
+    for (const sizes of new Map(all.map((one) => [sizesKey(one), one])).values()) {
+      if (this.#programs[use].get(sizesKey(sizes))?.arenaVersion === this.#arena.version) continue;
+      const owned: OwnedBuffer[] = [];
+      try {
+        await reserve(this.#device, this.#record(sizes, use, owned).recording, this.#arena);
+      } finally {
+        for (const buffer of owned) buffer.destroy();
+      }
+    }
+  }
+
   /** The programs of a step's micro-batches; batches of one size share one. */
   async of(sizes: readonly BatchSizes[], use: GradientUse): Promise<GradientProgram[]> {
     for (const each of sizes) await this.#compiled(each, use);
@@ -180,7 +199,9 @@ export class GradientPrograms {
     programs.delete(key);
     const owned: OwnedBuffer[] = [];
     try {
-      const { batch, compiled } = await this.#compile(sizes, use, owned);
+      const { batch, recording } = this.#record(sizes, use, owned);
+      const { name, graph, roots } = recording;
+      const compiled = await compile(this.#device, name, graph, roots, this.#arena);
       const program = { batch, compiled, owned, arenaVersion: this.#arena.version };
       programs.set(key, program);
       return program;
@@ -190,11 +211,11 @@ export class GradientPrograms {
     }
   }
 
-  async #compile(
+  #record(
     sizes: BatchSizes,
     use: GradientUse,
     owned: OwnedBuffer[],
-  ): Promise<Pick<GradientProgram, 'batch' | 'compiled'>> {
+  ): { batch: TrainingBatch; recording: Required<Recording> } {
     const { accumulation, recompute, drops = true } = this.#options;
     const g = new Graph();
     const batch = this.#network.batch(sizes, owned);
@@ -216,7 +237,7 @@ export class GradientPrograms {
       roots.push(gradient);
     }
     if (recompute) recomputeBlocks(g);
-    return { batch, compiled: await compile(this.#device, `${use} ${sizesKey(sizes)}`, g, roots, this.#arena) };
+    return { batch, recording: { name: `${use} ${sizesKey(sizes)}`, graph: g, roots } };
   }
 
   destroy(): void {

@@ -14,6 +14,8 @@ export class RunTime {
   readonly #costs: RunCosts;
   readonly #estimate: TimeEstimate;
   readonly #validationSteps: number;
+  /** Which share of the questions is asked after a round. */
+  #asked = 1;
   /** The seconds of training in a round are counted up to here. */
   #learningSince = 0;
   /** Optimizer steps of round 1, 2, …: those that were done, or will be; 0 for rounds that are not run. */
@@ -77,7 +79,8 @@ export class RunTime {
    * Counts work that was done, for the estimate of what is left.
    *
    * @param index of the round from 1, or of the tested task from 0.
-   * @param count steps, examples or bytes; a beginning, an end and a validation count once, and so do all questions together.
+   * @param count steps, examples or bytes; a beginning, an end and a validation count once, and so do all questions
+   *   that are asked at once.
    */
   did(kind: WorkKind, index: number, count: number, seconds: number): void {
     const { begins, steps, validations, ends, tests, questions, generalText } = this.#costs;
@@ -87,11 +90,18 @@ export class RunTime {
       validate: () => validations[index - 1].operations,
       end: () => ends[index - 1].operations,
       test: () => tests[index].operations,
-      ask: () => questions.operations,
+      ask: () => (index === 0 ? 1 : this.#asked) * questions.operations,
       text: () => (index === 0 ? 0 : generalText.operations), // what comes before training is not planned
       save: () => 1, // it is planned in bytes
     }[kind]();
     this.#estimate.did(kind, count * operations, seconds);
+  }
+
+  /** Only this share of the questions of common knowledge is asked after rounds: what was right before training. */
+  asks(share: number): void {
+    if (share === this.#asked) return;
+    this.#estimate.scaled('ask', share / this.#asked);
+    this.#asked = share;
   }
 
   /** A round ends after this many of its steps: the others, and the validations after them, are not to be done. */

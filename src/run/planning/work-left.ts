@@ -48,6 +48,11 @@ export class TimeEstimate {
     this.#left[kind] = Math.max(0, this.#left[kind] - amount);
   }
 
+  /** Planned work that is left turned out larger or smaller. */
+  scaled(kind: WorkKind, factor: number): void {
+    this.#left[kind] *= factor;
+  }
+
   /** @param share of the time, from 0 to 1, that checkpoints will take. */
   pauses(share: number): void {
     this.#pauses = share;

@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import * as v from 'valibot';
 import { keptQuestions, keptSentence } from '../results/common-questions-kept.ts';
 import type { RunEvent } from '../events/events.ts';
 import { type Results, ResultsSchema } from '../results/results.ts';
+import { RunTime } from '../learning/run-time.ts';
 import { Run } from '../run.ts';
 import type { RunHost } from '../events/host.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
@@ -59,12 +60,17 @@ test('a model with a chat template is asked before training and after every roun
 });
 
 test('a run that was stopped and resumed has been asked the same', async () => {
+  const planned = vi.spyOn(RunTime.prototype, 'asks');
   const whole = await ran('asked');
+  expect(planned.mock.calls, 'nothing was right, so no more questions are planned').toEqual([[0]]);
   const checkpoints = memoryCheckpoints(0);
   await ran('asked', checkpoints.parts(), (event, run) => {
     if (event.type === 'progress' && event.phase === 'train' && event.round === 2) run.stop();
   });
+  planned.mockClear();
   const resumed = await ran('asked', checkpoints.parts());
+  expect(planned.mock.calls).toEqual([[0]]);
+  planned.mockRestore();
   expect(resumed.probes.map(({ measured }) => measured.round)).toEqual([2]);
   expect(resumed.results.probes).toEqual(whole.results.probes);
 });
