@@ -61,7 +61,7 @@ const uncompressed: Plugin = {
   },
 };
 
-/** What the code knows about its build. */
+/** The constants that the code knows about its build. */
 export const constants = {
   __APP_VERSION__: JSON.stringify(version),
   __APP_COMMIT__: JSON.stringify(commit()),

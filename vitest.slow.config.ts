@@ -7,8 +7,8 @@ const TIERED = [
 ];
 
 /**
- * What takes too long for `npm test`: a file of 1 GiB, ten times as many mutated files, the command line with every
- * family.
+ * The tests that take too long for `npm test`: a file of 1 GiB, ten times as many mutated files, the command line with
+ * every family.
  */
 export default defineConfig({
   test: {

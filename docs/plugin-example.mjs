@@ -21,7 +21,7 @@ export default ({ defineMethod, inTurn, settings, parts, host }) => {
     );
     const bytes = matrices.reduce((sum, { stack }) => sum + 8 * stack.rows * stack.columns, 0);
     /**
-     * What the matrices were before the task, of all but the first, in the order of `matrices`.
+     * The matrices as they were before the task, of all but the first, in the order of `matrices`.
      *
      * @type {ReturnType<typeof host.matrix>[]}
      */

@@ -4,7 +4,10 @@ import { expect, type Page } from '@playwright/test';
 /** Rules of axe that depend on colours or on the room that there is. */
 export const LOOKS_ONLY = ['color-contrast', 'target-size', 'scrollable-region-focusable', 'meta-viewport'];
 
-/** What axe finds on the page, or in the selected tab alone; by all of its rules unless some are named. */
+/**
+ * Returns the faults that axe finds on the page, or in the selected tab alone; by all of its rules unless some are
+ * named.
+ */
 export async function violations(page: Page, isTabOnly = false, rules?: string[]): Promise<string[]> {
   // Legacy mode checks this document only and opens no page to merge results of frames, since there are none.
   // What passes is not described: naming its elements takes longer than the checks.

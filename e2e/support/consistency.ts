@@ -9,7 +9,7 @@ import { scheduledRounds } from '../../src/run/settings/schedule.ts';
 import { isScoredBy } from '../../src/tasks/forms.ts';
 import { testedTasks } from '../../src/run/settings/settings.ts';
 
-/** What a sum of shares may be off: each share has five digits. */
+/** The error that a sum of shares may have: each share has five digits. */
 const ROUNDED = 5e-5;
 
 /** Checks that the parts of a results file agree with each other. The run must have reached its first step. */

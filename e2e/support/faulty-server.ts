@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { serveLocally } from '../../src/testing/local-server.ts';
 
-/** What the server sends instead of a file. */
+/** The answer of the server in place of a file. */
 export interface Answer {
   status?: number;
   type?: string;

@@ -3,9 +3,9 @@ import type { FromWorker } from '../../src/base/worker-calls.ts';
 import type { RunEvent } from '../../src/run/events/events.ts';
 import type { ThreadRequest } from '../../src/worker/protocol.ts';
 
-/** What a page under test records. */
+/** The records of a page under test. */
 interface Probe {
-  /** What the training workers sent, in order. */
+  /** The events of the training workers, in order. */
   events: RunEvent[];
   /** Frames that the page had drawn at each of them. */
   frames: number[];
@@ -48,7 +48,7 @@ export const workerEvents = (page: Page): Promise<RunEvent[]> =>
 export const framesAtEvents = (page: Page): Promise<number[]> =>
   page.evaluate(() => (globalThis as unknown as { probe: Probe }).probe.frames);
 
-/** What Chromium's traces say of threads and their tasks; times in microseconds. */
+/** An event of Chromium's traces about threads and their tasks; times in microseconds. */
 interface TraceEvent {
   readonly name: string;
   readonly ph: string;

@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 
-/** What the browser stores of models, read from the weight store's database directly. */
+/** The files of models that the browser stores, read from the weight store's database directly. */
 export interface Stored {
   /** Names of the stored files, without their folder. */
   files: string[];

@@ -13,7 +13,7 @@ import { nodePlace } from './node-place.ts';
 import { type SectionName, SECTIONS } from './sections/index.ts';
 
 const NAMES = Object.keys(SECTIONS) as SectionName[];
-/** What needs neither an adapter nor a browser; only on request. */
+/** The part that needs neither an adapter nor a browser; only on request. */
 const COUNTS = 'counts';
 const PLACES = ['node', 'chromium'] as const;
 // Takes minutes on an adapter that computes on the CPU.

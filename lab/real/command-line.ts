@@ -51,7 +51,7 @@ export async function requirePackages(python: string, packages: readonly string[
   throw new Error(`${python} lacks ${missing}. Run: ${python} -m pip install ${missing}`);
 }
 
-/** What is trained. */
+/** The model and the tasks of a training run. */
 export interface Training {
   /** The GGUF file of the base model. */
   readonly model: string;

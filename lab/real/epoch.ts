@@ -88,7 +88,7 @@ function timedDevice(device: Device, times: Map<string, KernelTimes>): Device {
   });
 }
 
-/** What a method's parts of a task took. */
+/** The times of a method's parts of a task. */
 interface TaskTimes {
   readonly losses: number[];
   begin: number;
@@ -235,7 +235,7 @@ export async function main(args: string[]): Promise<number> {
   return 0;
 }
 
-/** What the kernels of a task's steps took, the most first. */
+/** Prints the times of the kernels of a task's steps, the longest first. */
 function printKernels(method: string, task: string, times: ReadonlyMap<string, KernelTimes>, steps: number): void {
   const all = [...times.values()].reduce((sum, { seconds }) => sum + seconds, 0);
   const rows = [...times]

@@ -10,7 +10,7 @@ import { archiveName } from '../../src/worker/protocol.ts';
 import { projectPath } from '../../tools/setup/process.ts';
 import { gorpWeb, ran } from './command-line.ts';
 
-/** What to ask, and with what. */
+/** The questions to ask, and the programs that answer them. */
 export interface Asking {
   /** The output folder of the run, and the path of its last round below it. */
   readonly out: string;

@@ -55,7 +55,7 @@ function tell(): void {
   };
 }
 
-/** What a run can be crashed in. */
+/** The kinds of work in which a run can be crashed. */
 const WORK = [
   'compiling',
   'training',
@@ -87,7 +87,7 @@ interface Stretch {
 // A checkpoint takes about half of that; a later crash strikes the next step.
 const CHECKPOINT_MS = 200;
 
-/** What a run does after a report. @param gap steps from one refresh to the next. */
+/** Returns the work of a run after a report. @param gap steps from one refresh to the next. */
 function workAfter({ phase, done }: Report, gap: number): Work | 'opening' {
   switch (phase) {
     case 'compile':
@@ -142,7 +142,7 @@ class CrashedRun implements RunWatch {
   #isPast = false;
   #isCrashing = false;
   #crashedIn = '';
-  /** What the run was doing at each crash that it recovered from. */
+  /** The work at each crash that the run recovered from. */
   readonly recovered: string[] = [];
 
   /** @param stretches of an uninterrupted run. @param gap as for {@link workAfter}. */
@@ -239,7 +239,7 @@ export const crashes: Storm = {
   },
 };
 
-/** What crashed runs are compared with, and what they need. */
+/** The runs that crashed ones are compared with, and what they need. */
 interface CrashStorm extends StormOptions {
   readonly browser: StormBrowser;
   readonly expected: Results;

@@ -81,7 +81,7 @@ const life = (out: string, milliseconds: number): Promise<Life> =>
     milliseconds,
   });
 
-/** What a killed run left in its folder: the saved steps, and files that should not be there. */
+/** Finds what a killed run left in its folder: the saved steps, and files that should not be there. */
 async function look(out: string, order: readonly string[]): Promise<{ steps: number; faults: string[] }> {
   const faults: string[] = [];
   const warn = (message: string): number => faults.push(message);

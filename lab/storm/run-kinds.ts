@@ -25,7 +25,7 @@ const TEMPLATE = `{{ bos_token }}{% set ns = namespace(all=[], found=false) %}{%
 {{- ns.all | map(attribute='content') | join(', ') }}{{ m | tojson(indent=2) }}{{ m.content[:5] | upper }}
 {%- endfor %}{% macro end(x) %}<|{{ x }}|>{% endmacro %}{{ end('im_end') }}{% if add_generation_prompt %}A:{% endif %}`;
 
-/** What a run, or a page, reads besides models and tables. */
+/** Returns the kinds of files that a run, or a page, reads besides models and tables. */
 export async function runKinds(): Promise<Kind[]> {
   const results = finishedResults();
   const files = new Map<string, Uint8Array<ArrayBuffer>>();

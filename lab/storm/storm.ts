@@ -12,9 +12,9 @@ export interface StormOptions {
 
 /** The result of a storm. */
 export interface Outcome {
-  /** What was measured, in the words of the table in docs/reliability.md. */
+  /** The measured numbers, in the words of the table in docs/reliability.md. */
   readonly figures: string;
-  /** What went wrong, a sentence each. */
+  /** The faults, a sentence each. */
   readonly problems: readonly string[];
 }
 
@@ -34,7 +34,10 @@ export const oneOf = <T>(random: () => number, list: readonly T[]): T => list[Ma
 export const between = (random: () => number, from: number, to: number): number =>
   from + Math.floor(random() * (to - from));
 
-/** What differs in the results of two runs with the same settings, apart from times. @param a of the run without faults. */
+/**
+ * Names the differences in the results of two runs with the same settings, apart from times. @param a of the run
+ * without faults.
+ */
 export function differences(a: Results, b: Results): string[] {
   const [one, other] = [partsOf(a), partsOf(b)];
   return Object.keys(one).flatMap((name) =>

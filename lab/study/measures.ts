@@ -59,7 +59,7 @@ export interface FreeMeasure {
   readonly isLoss: boolean;
 }
 
-/** What became of general text, if it was measured. */
+/** Describes the change of general text, if it was measured. */
 function textMeasures(results: Results): FreeMeasure[] {
   const change = generalTextChange(results);
   if (change === null) return [];

@@ -40,7 +40,7 @@ const EntrySchema = v.strictObject({
   /** Its label in tables; the method's name by default. */
   label: v.optional(name),
   settings: v.optional(values, {}),
-  /** What it trains otherwise than the part: what it was tuned to. */
+  /** Training settings of this method that differ from the part: those it was tuned to. */
   training: v.exactOptional(training),
   /** Values to try of each setting, all combinations; the best is what {@link tunedIn} takes. */
   grid: v.optional(v.record(v.string(), several(v.number()))),
@@ -73,7 +73,7 @@ const PartSchema = v.strictObject({
 
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'Give a SHA-256 in hexadecimal'));
 
-/** What a study works with: model and texts by SHA-256. */
+/** The sources of a study: model and texts by SHA-256. */
 const SourcesSchema = v.strictObject({
   /** Of the model's files. */
   model: sha256,
@@ -98,7 +98,10 @@ const StudyPlanSchema = v.strictObject({
   claim: v.exactOptional(v.strictObject({ statement: v.string(), part: name, entry: name, rivals: several(name) })),
   /** Whether runs are saved with their curves, spaces and samples of layers; by default with their curves if these are small. */
   curves: v.exactOptional(v.boolean()),
-  /** What the study began with: it continues with nothing else. The folder of a study has them from its start. */
+  /**
+   * The sources that the study began with: it continues with nothing else. The folder of a study has them from its
+   * start.
+   */
   sources: v.exactOptional(SourcesSchema),
   parts: several(PartSchema),
 });
@@ -360,7 +363,7 @@ export function joined(there: StudyPlan, added: StudyPlan, out: string): StudyPl
   return { ...there, parts: [{ ...before, entries, seeds: [...new Set([...before.seeds, ...after.seeds])] }] };
 }
 
-/** What two studies that are joined must share, under the names that people know. */
+/** Returns the values that two studies which are joined must share, under the names that people know. */
 function commonOf(
   { parts: [part], model, tasks, watch, training, claim }: StudyPlan,
   labels: readonly string[],

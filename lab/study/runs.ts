@@ -14,7 +14,7 @@ import { StudyFolder } from './folder.ts';
 import { checkSources, sourcesOf } from './sources.ts';
 import { spell, type Terminal } from '../../src/cli/terminal.ts';
 
-/** What a study prints at its end. */
+/** The formats in which a study prints its end. */
 export const FORMATS = ['markdown', 'latex', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
 

@@ -9,7 +9,7 @@ import { type Task, taskHash } from '../../src/tasks/task.ts';
 import { type Sources, type StudyPlan, tasksOf } from './plan.ts';
 
 /**
- * What a study works with.
+ * Returns the sources of a study by SHA-256.
  *
  * @throws GorpError, as opening the model and reading the tasks throws: `tasks/not-found`, `weights/not-found`.
  */

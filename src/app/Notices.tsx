@@ -169,7 +169,7 @@ const notTaken = ({ code }: ErrorReport): string =>
     ? 'The results cannot be opened'
     : 'The files were not taken';
 
-/** What is missing is no failure. */
+/** The title of an error; something that is missing is no failure. */
 function titleOf({ code }: ErrorReport, isRefused: boolean): string {
   if (code === 'settings/files-again') return 'The model’s files are needed again';
   return isRefused ? 'The run cannot start' : 'The run has failed';

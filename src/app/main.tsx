@@ -32,8 +32,8 @@ import './ui/base.css';
 import { download } from './ui/download.ts';
 
 /**
- * What the page shows in a frame instead of the workbench, so that a page around it, which may cover it, cannot lead a
- * click to a run. The header `X-Frame-Options` forbids frames, but some hosts send no headers.
+ * Returns a notice that the page shows in a frame instead of the workbench, so that a page around it, which may cover
+ * it, cannot lead a click to a run. The header `X-Frame-Options` forbids frames, but some hosts send no headers.
  */
 function framedNotice(page: Document): HTMLElement {
   const [notice, link] = [page.createElement('main'), page.createElement('a')];

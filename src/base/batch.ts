@@ -7,7 +7,7 @@ export interface TokenPair {
 /** Examples that are read together. A network lays them out: see `Network.sizes`. */
 export type Batch = readonly TokenPair[];
 
-/** What a program of a batch is compiled for. Batches of equal sizes share one. */
+/** The sizes that a program of a batch is compiled for. Batches of equal sizes share one. */
 export interface BatchSizes {
   /** Examples, and sources that are read: fewer, where several examples have one source and a model reads it apart. */
   readonly rows: number;
@@ -46,7 +46,10 @@ export const tokensOf = (rows: Batch): number =>
 export const longestOf = (texts: readonly (readonly number[])[]): number =>
   texts.reduce((longest, { length }) => Math.max(longest, length), 1);
 
-/** What is read of an example, but for a model that reads answers apart: all but its last token, which is predicted. */
+/**
+ * The tokens that are read of an example, but for a model that reads answers apart: all but its last, which is
+ * predicted.
+ */
 export const textOf = ({ source, label }: TokenPair): readonly number[] => [...source, ...label].slice(0, -1);
 
 export const beginsWith = (text: readonly number[], beginning: readonly number[]): boolean =>

@@ -1,5 +1,5 @@
 /**
- * What a device's memory is for, as a memory plan counts it: frozen weights; adapters, full-rank weights and their
+ * The purposes of a device's memory, as a memory plan counts it: frozen weights; adapters, full-rank weights and their
  * gradients; the optimizer's moments and bases; what methods store about earlier tasks; intermediates; keys and values
  * of generation; batches, kernel parameters and the rest.
  */

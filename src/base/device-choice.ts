@@ -1,4 +1,4 @@
-/** What a person wants to train on. */
+/** The devices that a person can choose. */
 export const DEVICE_CHOICES = ['auto', 'gpu', 'cpu'] as const;
 export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
 

@@ -56,7 +56,7 @@ export class GorpError extends Error {
 /** The next step of errors that only a bug can cause (`internal/…`). */
 export const REPORT_BUG = 'This is a bug in gorp-web. Please report it with the steps that led here.';
 
-/** What happened and what to do, in two sentences. */
+/** Describes an error in two sentences: what happened and what to do. */
 export const explained = ({ message, nextStep }: Pick<ErrorReport, 'message' | 'nextStep'>): string =>
   `${message} ${nextStep}`;
 

@@ -3,7 +3,7 @@ const [BREAKS, UNSEEN] = [
   /[\p{Cc}\p{Zl}\p{Zp}\s]+/gu,
   /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g,
 ];
-/** What Markdown, with GitHub's additions, would read as more than text within a line. */
+/** The signs that Markdown, with GitHub's additions, would read as more than text within a line. */
 const SIGNS = /[\\`*[\]<>|~&#$]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])|(?<=www)\.|:(?=\/\/)/giu;
 
 /** A text in one line, as it is to be seen. */

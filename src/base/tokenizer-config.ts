@@ -1,6 +1,6 @@
 import { GorpError } from './errors.ts';
 
-/** What `tokenizer_config.json` says about a tokenizer besides its special tokens. */
+/** The entries of `tokenizer_config.json` that matter besides special tokens. */
 
 /** A field of a parsed JSON object; undefined for anything else. */
 const fieldOf = (json: unknown, name: string): unknown =>

@@ -2,7 +2,7 @@ import type { Device } from '../device/device.ts';
 import type { TuningStore } from '../device/webgpu/tune.ts';
 import type { Clock } from './timing.ts';
 
-/** What is measured, wherever it runs: a page's worker or Node. */
+/** A measurement, wherever it runs: in a page's worker or in Node. */
 export interface Bench {
   readonly clock: Clock;
   /** How much of it is measured. */
@@ -28,13 +28,13 @@ export interface Scope {
   readonly chosenKernels: boolean;
 }
 
-/** What was found, as numbers for the JSON file and as text to read. */
+/** The result of a measurement, as numbers for the JSON file and as text to read. */
 export interface Report {
   readonly numbers: unknown;
   readonly text: string;
 }
 
-/** What a part of the benchmark found. Its text is Markdown. */
+/** The result of a part of the benchmark. Its text is Markdown. */
 export interface PartReport extends Report {
   /** The most telling numbers in one line. */
   readonly headline: string;

@@ -75,7 +75,7 @@ export interface Part {
   readonly run: (bench: Bench) => Promise<PartReport | undefined>;
 }
 
-/** What a device's kernels do. */
+/** The parts that measure a device's kernels. */
 export const KERNEL_PARTS: readonly Part[] = [
   { name: 'kernels against references', run: compareWithReferences },
   { name: 'products', run: measureProducts },
@@ -112,7 +112,10 @@ const QUICK_MODELS = 2;
 const TOO_LONG = 'it takes longer than a minute; the benchmark in Node, `npm run bench:bundle`, runs it';
 const NOT_HERE: readonly string[] = ['embedded model', 'PyTorch'];
 
-/** What the page measures in a minute, and the bundle's other parts as not run. @param isSlow whether the CPU computes. */
+/**
+ * Returns the parts that the page measures in a minute, and the bundle's others as not run. @param isSlow whether the
+ * CPU computes.
+ */
 export const minuteParts = (isSlow: boolean): readonly Part[] => [
   ...KERNEL_PARTS,
   EMBEDDED_STEPS,

@@ -19,7 +19,10 @@ export const OutcomeSchema = v.variant('status', [
 ]);
 export type Outcome = v.InferOutput<typeof OutcomeSchema>;
 
-/** What was measured, when and by what code. It says nothing about the person: only adapter and browser. */
+/**
+ * The head of a report: what was measured, when and by what code. It says nothing about the person: only adapter and
+ * browser.
+ */
 const BenchHeadSchema = v.strictObject({
   /** ISO 8601, UTC. */
   date: v.string(),

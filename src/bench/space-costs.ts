@@ -30,7 +30,7 @@ interface SpaceScope {
   readonly steps: number;
 }
 
-/** What a task takes. */
+/** The times of a task. */
 interface TaskTimes {
   /** Median of the measured steps. */
   readonly step: Spent;
@@ -40,7 +40,7 @@ interface TaskTimes {
   readonly building: Spent;
 }
 
-/** What a task's end and the next one's beginning take, and a step, in steps of the first task. */
+/** The times of a task's end and of the next one's beginning, and of a step, in steps of the first task. */
 interface InSteps {
   readonly between: number;
   readonly step: number;

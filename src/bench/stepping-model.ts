@@ -160,7 +160,7 @@ export class SteppingModel {
     }
   }
 
-  /** What every step trains on. */
+  /** The batch of every step. */
   get batch(): Batch {
     return this.#batch;
   }

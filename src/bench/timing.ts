@@ -77,7 +77,7 @@ export async function timed(clock: Clock, work: () => Promise<unknown>): Promise
   return between(begun, { wall, cpu: await clock.cpuMs() });
 }
 
-/** What the clocks show now. */
+/** Reads the clocks. */
 export const stamp = async (clock: Clock): Promise<Spent> => ({ cpu: await clock.cpuMs(), wall: clock.now() });
 
 /** Milliseconds from one {@link stamp} to another. */

@@ -98,7 +98,7 @@ export const DEVICE_USAGE = `  --device NAME    auto (default: a graphics card, 
   --gpu-memory GIB refuses runs that need more memory, before downloading weights
   --gpu-share PERCENT  limits the run to this share of a graphics card's time (default: 100)`;
 
-/** What {@link DEVICE_OPTIONS} choose. @throws UsageError. */
+/** Returns the choices of {@link DEVICE_OPTIONS}. @throws UsageError. */
 export const deviceChoices = (values: {
   device: string;
   'gpu-memory'?: string | undefined;

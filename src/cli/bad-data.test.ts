@@ -21,7 +21,7 @@ const save = async (name: string, content: string | Uint8Array): Promise<string>
 };
 const lines = (...rows: object[]): string => rows.map((row) => JSON.stringify(row)).join('\n');
 
-/** What `gorp-web` writes, and its exit code. */
+/** Runs `gorp-web`, and returns its text and exit code. */
 async function gorpWeb(...args: string[]): Promise<{ code: number; text: string }> {
   const written: string[] = [];
   const take = (text: unknown): true => written.push(String(text)) > 0 || true;

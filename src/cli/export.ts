@@ -126,7 +126,7 @@ async function writeAll(out: string, files: readonly OutputFile[], terminal: Ter
   terminal.result(`Wrote ${pathsOf(files).join(', ')} to ${out}.`);
 }
 
-/** What an export is made from; a round, a model, or a round with its base model. */
+/** The source of an export: a round, a model, or a round with its base model. */
 interface Source {
   readonly round: string | undefined;
   readonly model: string | undefined;

@@ -58,7 +58,7 @@ function orderFile(name: string, { lengths }: TinyFamily, method: 'gorp' | 'gorp
   return path;
 }
 
-/** What `generate` writes to stdout as JSON. */
+/** Runs `generate`, and returns the answers that it writes to stdout as JSON. */
 async function answersTo(args: string[]): Promise<unknown[]> {
   stdout.mockClear();
   expect(await generate([...args, '--json'])).toBe(0);

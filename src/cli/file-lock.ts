@@ -22,7 +22,7 @@ const SETTLE_MS = 50;
 interface Content {
   /** Identifies the holder: nobody else renews or removes the lock. */
   token: string;
-  /** What it is for. */
+  /** The purpose of the lock. */
   name: string;
   /** The process that holds it, if it can be looked up: where its id counts, and when it started. */
   process?: { id: number; here: string; started?: string };
@@ -93,7 +93,7 @@ export class FileLock {
     return (await this.#create(path, content, times)) ?? (await this.#takeOver(path, content, times));
   }
 
-  /** What a lock is for; null if nobody holds it. Waits as {@link take} does. */
+  /** Returns the purpose of a lock; null if nobody holds it. Waits as {@link take} does. */
   static async holder(path: string, times: LockTimes = {}): Promise<string | null> {
     const found = await look(path, times);
     return found.state === 'held' ? contentOf(found.print).name : null;
@@ -182,7 +182,7 @@ const draftOf = (path: string, { token }: Content): string => `${path}.${token}.
 
 type Found = { readonly state: 'free' } | { readonly state: 'held' | 'abandoned'; readonly print: string };
 
-/** What each lock looked like, and since when this process has seen no change, by its own clock. */
+/** The last seen content of each lock, and since when this process has seen no change, by its own clock. */
 const seen = new Map<string, { print: string; since: number }>();
 
 /** Watches a lock until it is known whether somebody holds it. */

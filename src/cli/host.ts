@@ -21,7 +21,7 @@ import { nodeTokenizerGuard } from './tokenizer-guard.ts';
 declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
 
-/** What a command line chooses. */
+/** The choices of a command line. */
 export interface NodeChoices {
   readonly device: DeviceChoice;
   readonly customTasks?: readonly Task[];
@@ -36,7 +36,7 @@ export interface NodeChoices {
 /** Bytes of memory that this process may use: the machine's, or less in a container. */
 export const hostMemory = (): number => Math.min(totalmem(), process.constrainedMemory() || Infinity);
 
-/** What a run needs in Node: Dawn, and models and tasks as the command line names them. */
+/** Returns the host of a run in Node: Dawn, and models and tasks as the command line names them. */
 export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
   const { customTasks = [], memoryBudget = null, gpuShare = 1, device, onSpeed } = choices;
   const { plugins, probes } = pluginsOfHost();

@@ -13,7 +13,7 @@ export const platformName = (): string => [`Node ${process.versions.node}`, cpus
 export const cacheFile = (name: string): string =>
   join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gorp-web', name);
 
-/** What was measured, by device. */
+/** A file of measurements, by device. */
 interface FileStore {
   read(device: string): Promise<unknown>;
   write(device: string, value: object): Promise<void>;

@@ -22,7 +22,7 @@ const napOfThread = (): void => void Atomics.wait(never, 0, 0, NAP);
 
 type Callback = (...values: unknown[]) => void;
 
-/** What {@link pausePolling} has put in place. */
+/** The functions that {@link pausePolling} has put in place. */
 const replaced = new WeakSet<object>();
 
 /** Dawn's callbacks are functions without a name in native code; bound functions have one. */
@@ -75,7 +75,7 @@ export function pausePolling(
 /** More threads than this gain little: they wait for the same memory. */
 const MAX_THREADS = 8;
 
-/** What a thread runs first. It is text, since Node's threads start from files, which a bundle may lack. */
+/** The code that a thread runs first. It is text, since Node's threads start from files, which a bundle may lack. */
 const THREAD = `
 const { workerData, parentPort } = require('node:worker_threads');
 import(workerData.file).then(({ serve }) => serve(workerData.start, () => parentPort.postMessage('ready')));
@@ -125,7 +125,10 @@ let dawn: GPU | undefined;
 /** The runtime's own WebGPU: Deno has it, Node does not. */
 const ownGpu = (): GPU | undefined => (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
 
-/** What devices need in Node: Dawn, the npm package `webgpu`, and the kernels on disk. In Deno, its own WebGPU. */
+/**
+ * Returns the host of devices in Node: Dawn, the npm package `webgpu`, and the kernels on disk. In Deno, its own
+ * WebGPU.
+ */
 export const nodeDevices = (tuning: TuningHost): DeviceHost => ({
   webgpu: async () => ownGpu() ?? (dawn ??= await openDawn()),
   tuning,

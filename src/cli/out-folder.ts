@@ -6,7 +6,7 @@ import { CHECKPOINTS } from './checkpoint-folder.ts';
 import { removeDrafts } from './durable-write.ts';
 import { FileLock } from './file-lock.ts';
 
-/** What a run or a test leaves at the top of its folder. */
+/** The files that a run or a test leaves at the top of its folder. */
 const LEFT_BEHIND = [
   'results.json',
   'logs_and_outputs',

@@ -11,7 +11,7 @@ import { UsageError } from './exit.ts';
 /** The plugins of this process, as results name them, and their probes. */
 const loaded: { readonly name: string; readonly sha256: string; readonly probes: readonly Probe[] }[] = [];
 
-/** What a run gets of the plugins. */
+/** Returns the plugins for the host of a run. */
 export const pluginsOfHost = (): { plugins?: { name: string; sha256: string }[]; probes: readonly Probe[] } => ({
   ...(loaded.length > 0 && { plugins: loaded.map(({ name, sha256 }) => ({ name, sha256 })) }),
   probes: loaded.flatMap(({ probes }) => probes),

@@ -25,7 +25,7 @@ import {
 /** Resumes from whatever `--out` has, or begins if it has nothing: for jobs that are restarted. */
 export const AUTO = 'auto';
 
-/** What a run resumes from, and its folder. */
+/** The folder from which a run resumes, and its content. */
 export type Origin =
   | { readonly path: string; readonly checkpoint: SavedRun }
   | { readonly path: string; readonly round: SavedRound };

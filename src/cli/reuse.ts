@@ -31,7 +31,7 @@ export class Provenance {
   }
 
   /**
-   * What a run was made of that is now different, in words; null if nothing. A model at a commit cannot change, and
+   * Names the sources of a run that are now different, in words; null if none. A model at a commit cannot change, and
    * runs of earlier versions do not tell everything.
    *
    * @throws GorpError if the model or a task cannot be opened.

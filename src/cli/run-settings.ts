@@ -70,7 +70,7 @@ export interface SettingsValues {
 export interface ChosenRun {
   settings: RunSettings;
   customTasks: readonly Task[];
-  /** What to check of the tasks, in sentences. */
+  /** Hints what to check of the tasks, in sentences. */
   notes?: readonly string[];
   /** The general text that the command line asks for; undefined if it does not mention one. */
   generalText?: string | undefined;
@@ -106,7 +106,7 @@ export async function chooseRun(asked: SettingsValues, { readsTasks = true } = {
 }
 
 /**
- * The same run with prompts in the form that the page starts with: by the model's chat template, if it has one.
+ * Settings of the run with prompts in the form that the page starts with: by the model's chat template, if it has one.
  * Published orders, order files and `--set` have their own form; the embedded models have no template.
  *
  * @throws GorpError as {@link openNamedTexts} and {@link startingForm}.
@@ -119,7 +119,7 @@ export async function inStartingForm(chosen: ChosenRun, { order, set }: Settings
   return { ...chosen, settings: { ...chosen.settings, training: { ...training, promptForm } } };
 }
 
-/** What prompts are written by, in a line; null where models can have raw prompts only. */
+/** Says in a line how prompts are written; null where models can have raw prompts only. */
 export const promptsText = ({ model, training }: Pick<RunSettings, 'model' | 'training'>): string | null => {
   if (kindOf(model) === 'embedded') return null;
   return training.promptForm === 'chat'
@@ -192,7 +192,7 @@ interface GivenTasks {
   readonly watch: readonly string[];
   /** The general text of `--watch`, as settings name it; undefined if it is not mentioned. */
   readonly generalText: string | undefined;
-  /** What to check of them, in sentences. */
+  /** Hints what to check of them, in sentences. */
   readonly notes: readonly string[];
 }
 

@@ -13,7 +13,7 @@ import { train } from './train.ts';
 
 let folder: string;
 let said = '';
-/** What the build sets, and what the command writes. */
+/** Sets the constants of the build, and records what the command writes. */
 function watch(): void {
   vi.stubGlobal('__APP_VERSION__', '0.0.0');
   vi.stubGlobal('__APP_COMMIT__', 'test');

@@ -48,7 +48,7 @@ export async function openTaught(path: string): Promise<TaughtModel> {
   );
 }
 
-/** What a model was taught, in order. */
+/** Returns the lessons of a model, in order. */
 export const taughtLessons = ({ round: { round, results, state } }: TaughtModel): readonly TaughtLesson[] =>
   summaryOfModel({ round, results, lessons: state.lessons }).lessons;
 
@@ -111,7 +111,7 @@ export async function teachingMore(
   };
 }
 
-/** What a model was taught, in lines: its base, its method, and each task with its score then and now. */
+/** Describes a model in lines: its base, its method, and each task with its score then and now. */
 export function describeTaught(model: TaughtModel): string {
   const { settings } = model.round.results;
   const lines = taughtLessons(model).map(({ name, taughtAt, then, now, score, tests }, i) => {

@@ -184,7 +184,7 @@ async function whatToTrain(
   return { ...known, settings: changed(known.settings, values.seed, values.set) };
 }
 
-/** What the model still knows, and the questions that it lost, with its answers before and now. */
+/** Describes what the model still knows, and the questions that it lost, with its answers before and now. */
 function knownText(results: Results): string {
   const kept = keptQuestions(results).at(-1);
   if (kept === undefined) return '';

@@ -16,7 +16,7 @@ export interface ChosenDevice {
   readonly adapter?: GPUAdapter;
 }
 
-/** What devices need from the host environment. */
+/** The parts that devices need from the host environment. */
 export interface DeviceHost {
   /** `navigator.gpu`, or Dawn's in Node. @throws GorpError when it should exist but cannot be loaded. */
   webgpu(): Promise<GPU | undefined>;

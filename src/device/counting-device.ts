@@ -7,7 +7,7 @@ import { GpuPlanner } from './webgpu/gpu-planner.ts';
 import { bytesOfUniforms } from './webgpu/program.ts';
 import { Tuning } from './webgpu/tuning.ts';
 
-/** What a memory plan needs to know about a device; without `software` it is a graphics card. */
+/** The facts about a device that a memory plan needs; without `software` it is a graphics card. */
 export type DeviceOutline = Pick<DeviceFacts, 'kind'> &
   Partial<Pick<DeviceFacts, 'software'>> & {
     readonly limits: MemoryLimits;

@@ -60,7 +60,7 @@ export interface AttentionShape {
   readonly position: boolean;
 }
 
-/** What to compute: the result or gradients. */
+/** The result to compute: that of attention, or its gradients. */
 export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV';
 
 /** Query-key products in each form. */

@@ -9,7 +9,7 @@ import { writtenForm } from './architecture.ts';
 import { fileName, interleavedRows, type TrainedChanges } from './model-tensors.ts';
 import { type Asking, readForms, recipes } from './modelfile.ts';
 
-/** What an adapter is called, and how its model is asked. */
+/** The name of an adapter, and how its model is asked. */
 interface GgufAdapterExport {
   /** File name without `.gguf`. */
   readonly name: string;

@@ -9,12 +9,12 @@ import { decoderNameInFile } from '../weights/gguf/names.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
 import { differsFrom, float32, noGguf, text, uint32, type WrittenForm } from './written-form.ts';
 
-/** What llama.cpp calls the architecture of a model family, and how it computes it. */
+/** The name that llama.cpp has for the architecture of a model family, and how it computes it. */
 interface Architecture {
   readonly name: string;
   /** Whether the two halves of each query and key head are interleaved. */
   readonly interleaves: boolean;
-  /** What llama.cpp has built in for it, as a list of reasons why a model differs. */
+  /** Returns the reasons why a model differs from what llama.cpp has built in. */
   readonly differences: (config: DecoderConfig) => (string | false)[];
   /** Fields besides those of all. */
   readonly fields?: (config: DecoderConfig) => Record<string, GgufValue>;

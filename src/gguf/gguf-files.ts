@@ -13,12 +13,12 @@ import { tokenizerValues } from './tokenizer-values.ts';
 import type { WrittenForm } from './written-form.ts';
 
 const WRITTEN: Readonly<Record<GgufDtype, WrittenType>> = { f32: 'F32', f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' };
-/** What a file mostly holds (`llama_ftype`). */
+/** The type that a file mostly holds (`llama_ftype`). */
 const FILE_TYPE: Readonly<Record<WrittenType, number>> = { F32: 0, F16: 1, Q4_0: 2, Q8_0: 7 };
 /** Version of the blocks' layouts (`GGML_QNT_VERSION`). */
 const QUANTISATION_VERSION = 2;
 
-/** What an export is called, and how it is asked. */
+/** The name of an export, and how it is asked. */
 interface GgufExport {
   /** File name without `.gguf`. */
   readonly name: string;
@@ -49,7 +49,7 @@ export async function ggufFiles(
   return [file, ...recipes(known, asking, { model: path })];
 }
 
-/** What a file holds. @throws GorpError as {@link ggufFiles}. */
+/** Returns the contents of a file. @throws GorpError as {@link ggufFiles}. */
 async function contentsOf(
   base: ModelFiles,
   form: WrittenForm,

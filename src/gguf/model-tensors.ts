@@ -25,7 +25,7 @@ export function interleavedRows(bytes: Uint8Array<ArrayBuffer>, rows: number, he
   return woven;
 }
 
-/** What to merge into a model. */
+/** The changes to merge into a model. */
 export interface TrainedChanges {
   /** Layers, without `.weight`, with an entry in {@link changes}. */
   readonly changed: ReadonlySet<string>;

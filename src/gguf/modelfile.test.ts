@@ -37,7 +37,7 @@ function readByOllama(file: string): [name: string, value: string][] {
   return commands;
 }
 
-/** What actions that write texts write. */
+/** Returns the texts that the actions of a template write. */
 const written = (template: string): string =>
   template.replaceAll(/\{\{ "((?:[^"\\]|\\.)*)" \}\}/g, (_, text: string) =>
     text.replaceAll(/\\(?:U([0-9a-f]{8})|(.))/g, (__, code: string | undefined, letter: string) =>
@@ -50,7 +50,10 @@ const LAST =
 const ALL =
   /^\{\{ \$begun := false \}\}\{\{ range \$i, \$_ := \.Messages \}\}\{\{ \$last := eq \(len \(slice \$\.Messages \$i\)\) 1 \}\}\{\{ if eq \.Role "user" \}\}\{\{ if not \$begun \}\}\{\{ \$begun = true \}\}\{\{ if \$\.System \}\}(.*)\{\{ \$\.System \}\}(.*)\{\{ else \}\}(.*)\{\{ end \}\}\{\{ end \}\}\{\{ \.Content \}\}\{\{ if \$last \}\}(.*)\{\{ else \}\}(.*)\{\{ end \}\}\{\{ else if eq \.Role "assistant" \}\}\{\{ \.Content \}\}\{\{ if not \$last \}\}(.*)\{\{ end \}\}\{\{ end \}\}\{\{ end \}\}$/s;
 
-/** What Ollama makes of a conversation: templates have one of two forms, whose semantics are Go's (lab/gguf/templates.go runs them there). */
+/**
+ * Renders a conversation as Ollama does: templates have one of two forms, whose semantics are Go's
+ * (lab/gguf/templates.go runs them there).
+ */
 function rendered(template: string, turns: readonly ChatTurn[]): string {
   const texts = (found: RegExpExecArray | null): string[] | undefined => found?.slice(1).map(written);
   const alone = texts(LAST.exec(template));

@@ -15,7 +15,7 @@ export interface Asking extends Pick<TrainingSettings, 'promptForm'> {
   readonly maxNewTokens: number;
   /** The longest prompt in tokens, if it is limited. */
   readonly sourceLength?: number;
-  /** What the model was taught, in order; none of a base model. */
+  /** The tasks that the model was taught, in order; none of a base model. */
   readonly tasks?: readonly TaskDefinition[];
 }
 
@@ -80,7 +80,7 @@ function recipe(
   return [textFile(path, () => lines.join('\n'))];
 }
 
-/** What surrounds a text in the prompt of a task. */
+/** Returns the texts around an example in the prompt of a task. */
 function aroundText(forms: KnownForms, task: TaskDefinition): [before: string, after: string] {
   const frame = promptFrame(task);
   const [mark] = marksNotIn(frame.before + frame.after);
@@ -132,14 +132,14 @@ function conversation(forms: KnownForms, tasks: readonly TaskDefinition[]): stri
 
 type Write = (turns: readonly ChatTurn[]) => string;
 
-/** What surrounds a single turn. */
+/** Returns the texts around a single turn. */
 function around(forms: KnownForms, write: Write): [before: string, after: string] {
   const [mark] = marksNotIn('');
   const [before, after] = cut(write([{ role: 'user', content: mark }]), [mark]) ?? ['', ''];
   return [literal(withoutBegin(forms, before)), literal(after)];
 }
 
-/** What a conversation consists of, besides what is said in it. */
+/** The pieces of a conversation besides what is said in it. */
 interface Pieces {
   /** Before the first turn of the user. */
   readonly first: string;
@@ -182,7 +182,7 @@ const marksNotIn = (text: string): string[] => {
   return marks.some((mark) => text.includes(mark)) ? marks.map((mark) => `${mark} of ${randomId()}`) : marks;
 };
 
-/** What is before, between and after marks in a text; null unless each is there once, in order. */
+/** Cuts a text at marks; null unless each is there once, in order. */
 function cut(text: string, marks: readonly string[]): string[] | null {
   const pieces: string[] = [];
   let rest = text;
@@ -195,9 +195,14 @@ function cut(text: string, marks: readonly string[]): string[] | null {
   return [...pieces, rest];
 }
 
-/** What Ollama's parser leaves out of a value, since Go's `strconv.IsPrint` is false for it, or may be. */
+/**
+ * The letters that Ollama's parser leaves out of a value, since Go's `strconv.IsPrint` is false for them, or may be.
+ */
 const LOST = /[^\p{L}\p{M}\p{N}\p{P}\p{S} \n\r]|[\u{10000}-\u{10ffff}]/u;
-/** What a text of a template in a Modelfile cannot hold as it is: `"""` may end it, and a brace may begin an action. */
+/**
+ * The signs that a text of a template in a Modelfile cannot hold as they are: `"""` may end it, and a brace may begin
+ * an action.
+ */
 const SPECIAL = new RegExp(`"{3,}|\\{+|(?:${LOST.source})+`, 'gu');
 
 /** A text in a Go template in a Modelfile: what neither could hold is written by an action, as a text of Go. */

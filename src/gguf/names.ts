@@ -33,18 +33,21 @@ const stemOf = (model: string): string =>
     .replaceAll(/[^\w.-]+/g, '-')
     .replace(/^-+/, '') || 'model';
 
-/** What a merged model is called, without `.gguf`. @param learned as {@link learnedName} gives it; empty for a base model. */
+/**
+ * Returns the name of a merged model, without `.gguf`. @param learned as {@link learnedName} gives it; empty for a base
+ * model.
+ */
 export const mergedName = (model: string, learned: string, dtype: GgufDtype): string =>
   [stemOf(model), ...(learned === '' ? [] : [learned]), dtype].join('-');
 
-/** What the adapter of a round is called, without `.gguf`. */
+/** Returns the name of the adapter of a round, without `.gguf`. */
 export const adapterName = (model: string, learned: string): string => `${stemOf(model)}-${learned}-adapter`;
 
 /** Names that Windows gives to devices. */
 const DEVICES = /^(con|prn|aux|nul|com\d|lpt\d)(?=$|\.)/;
 const LONGEST = 40;
 
-/** What tasks are called in names of files and of models in Ollama, each otherwise than the others. */
+/** Returns the names of tasks for files and for models in Ollama, each different from the others. */
 export function recipeNames(tasks: readonly string[]): string[] {
   const names: string[] = [];
   for (const [i, task] of tasks.entries()) {
@@ -63,7 +66,10 @@ export function recipeNames(tasks: readonly string[]): string[] {
   return names;
 }
 
-/** What a model has learned, as part of a file name: `mails-chats`, and of many tasks the first and a number. */
+/**
+ * Names the tasks that a model has learned, as part of a file name: `mails-chats`, and of many tasks the first and a
+ * number.
+ */
 export function learnedName(tasks: readonly string[]): string {
   const names = recipeNames(tasks);
   const all = names.join('-');
@@ -74,7 +80,7 @@ export function learnedName(tasks: readonly string[]): string {
 export const baseFile = (model: string): string =>
   `${model.endsWith('.gguf') ? stemOf(model) : mergedName(model, '', 'f16')}.gguf`;
 
-/** What Ollama makes a model from: a file, or one with an adapter on top. Names beside the Modelfile. */
+/** The files from which Ollama makes a model: one, or one with an adapter on top. Names beside the Modelfile. */
 export interface Ingredients {
   readonly model: string;
   readonly adapter?: string;

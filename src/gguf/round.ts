@@ -18,7 +18,7 @@ import {
 } from './names.ts';
 
 /**
- * What a round trained as GGUF, with a Modelfile for each task and a model card.
+ * Writes a round as GGUF, with a Modelfile for each task and a model card.
  *
  * @param base the model that the round was trained on.
  * @param dtype of the merged model's weights; null for the adapter alone.

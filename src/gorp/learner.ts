@@ -14,7 +14,7 @@ import type { MethodPlan, RememberedExample } from './part/method-plan.ts';
 import type { NamedGrowth, OnPart, Reserved } from './part/part.ts';
 import type { LearnerState, SavedState, StateOwner } from './part/state.ts';
 
-/** What saves and restores its own tensors. */
+/** The parts that save and restore their own tensors. */
 const ownersOf = ({ parts, meters, kept }: LearnerCore): Partial<StateOwner>[] => [
   ...[...parts, meters],
   ...(kept ? [kept] : []),
@@ -248,7 +248,7 @@ export interface StepPrograms {
   readonly gradients: readonly Program[];
   /** Bytes of their inputs; programs of other sizes have inputs of their own. */
   readonly gradientInputs: number;
-  /** What else new bases take of each size, and how often in a step on average. */
+  /** The programs that new bases need of each size, and how often in a step on average. */
   readonly bases: { readonly programs: readonly Program[]; readonly perStep: number };
   readonly optimizer: readonly Program[];
 }

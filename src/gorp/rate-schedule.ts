@@ -9,7 +9,7 @@ interface RateCourse {
   readonly steps: number;
 }
 
-/** What a person sets of the course. At most one of the two warm-ups is above 0. */
+/** The settings of the course. At most one of the two warm-ups is above 0. */
 interface RateSettings {
   readonly lrSchedulerType: RateSchedule;
   /** Share of the steps, as transformers' `warmup_ratio`: rounded up. */

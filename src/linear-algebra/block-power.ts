@@ -11,7 +11,7 @@ const OVERSAMPLING = 8;
 export const PASSES = 2;
 /** The halves of a pass: away from the side of the wanted vectors, and back. */
 export type Half = 'away' | 'back';
-/** What stands between two halves: before the first and between two passes, after one away, and after the last. */
+/** The work between two halves: before the first and between two passes, after one away, and after the last. */
 export type Turn = 'begin' | 'away' | 'last';
 
 /** A gradient G = dYᵀ X that is never formed: x [tokens, in] is a layer's input, dy [tokens, out] its output's gradient. */

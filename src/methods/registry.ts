@@ -54,7 +54,7 @@ export const methodSummary = (name: MethodName): string => methodOf({ name }).su
 export const methodTitle = (settings: MethodSettings): string =>
   [settings.name, methodOf(settings).variant?.(settings as unknown as ValuesOf<Settings>)].filter(Boolean).join(' ');
 
-/** What the learner has to do with these settings. */
+/** Returns the plan of a method with these settings: the parts that the learner carries out. */
 export const planOf = (settings: MethodSettings): MethodPlan =>
   methodOf(settings).plan(settings as unknown as ValuesOf<Settings>);
 

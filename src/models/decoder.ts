@@ -14,7 +14,7 @@ interface TextPlaces extends Pick<RotaryLookup, 'positions' | 'offset'> {
   readonly tables: readonly Tensor[];
 }
 
-/** What all graphs of a decoder-only model read, apart from parameters and a batch. */
+/** The tensors that all graphs of a decoder-only model read, apart from parameters and a batch. */
 export interface Constants {
   /** f32 [reach, d] for each of the model's rotary settings: cos and sin of all positions. */
   readonly tables: readonly Tensor[];

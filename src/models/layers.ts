@@ -4,7 +4,7 @@ import { appendToCaches } from '../graph/ops/generation.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
-/** What a model consists of: its parameters by Hugging Face name, and its linear layers, including adapters. */
+/** The contents of a model: its parameters by Hugging Face name, and its linear layers, including adapters. */
 export interface Layers {
   /** A parameter by its full name, `encoder.block.0.layer.0.layer_norm.weight`. */
   parameter(name: string): Tensor;

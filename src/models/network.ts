@@ -25,7 +25,7 @@ export interface TrainingBatch {
   /** The scores of the tokens that labels may have: x has a row for each token of a label, in their order, then others. */
   predictions(g: Graph, layers: Layers): Projection;
   /**
-   * The same loss, and the divergence from a teacher: the mean over label tokens of KL(teacher ‖ layers) at a
+   * Records the loss, and the divergence from a teacher: the mean over label tokens of KL(teacher ‖ layers) at a
    * temperature, a scalar [1, 1].
    */
   distilled(g: Graph, layers: Layers, teacher: Layers, by: Distilling): { loss: Tensor; divergence: Tensor };

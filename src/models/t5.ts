@@ -9,7 +9,7 @@ import type { Tensor } from '../graph/tensor.ts';
 import { type KeyMemory, type KeyValue, type Layers, memorise } from './layers.ts';
 import { positionBiasName, type T5Config } from './t5-config.ts';
 
-/** What a T5 graph needs, apart from its parameters: u32 [distances], buckets of relative positions in each stack. */
+/** The inputs of a T5 graph besides its parameters: u32 [distances], buckets of relative positions in each stack. */
 interface T5Inputs {
   readonly encoderBuckets: Tensor;
   readonly decoderBuckets: Tensor;

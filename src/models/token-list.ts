@@ -12,13 +12,13 @@ interface Run {
   readonly to: number;
   /** For how many texts they stand. */
   readonly rows: number;
-  /** What comes before them. */
+  /** The run before them. */
   readonly after: Run | undefined;
 }
 
 /**
- * What must be read of some texts: with `shares`, what texts begin with once, in as many steps as they branch. A text
- * is all tokens of the run in which it ends and of those before it.
+ * Divides texts into the runs of tokens that must be read: with `shares`, what texts begin with once, in as many steps
+ * as they branch. A text is all tokens of the run in which it ends and of those before it.
  *
  * @returns the runs, each after the one that it continues, and the run in which each text ends; none for an empty text.
  */

@@ -31,7 +31,7 @@ import { type Lesson, lessonOf } from './tasks/lessons.ts';
 import type { RoundBatches } from './tasks/round-batches.ts';
 import { type Lessons, teach, testOnly } from './teach.ts';
 
-/** What an attempt needs of its run. */
+/** The parts that an attempt needs of its run. */
 interface AttemptParts {
   readonly host: RunHost;
   readonly settings: RunSettings;
@@ -56,7 +56,7 @@ interface AttemptParts {
 export class Attempt {
   readonly #parts: AttemptParts;
   readonly #device: Device;
-  /** What is freed at the end, the last first. */
+  /** The parts to free at the end, the last first. */
   readonly #owned: { destroy(): void }[] = [];
   #following: Following | undefined;
 
@@ -178,7 +178,7 @@ class Following {
   readonly #opened: Opened & Taught;
   readonly #lessons: Lessons;
   readonly #files: RoundSaver;
-  /** What the model has been taught so far. */
+  /** The lessons of the model so far. */
   readonly #taught: Lesson[];
   /** Whether the task was ended before its last step: its checkpoint stays where it would resume. */
   #isCutShort = false;
@@ -236,7 +236,7 @@ class Following {
     });
   }
 
-  /** What earlier runs did. */
+  /** Returns the results of earlier runs, or empty ones. */
   #beginning(): Results {
     const { facts, checkpoint, trains } = this.#parts;
     const { tasks, saved } = this.#opened;

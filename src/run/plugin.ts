@@ -40,7 +40,7 @@ import type { Probe } from './probes/own-probe.ts';
 /** The version of what a plugin gives and of the tools that it gets; it counts up when one of them changes. */
 export const PLUGIN_INTERFACE = 1;
 
-/** What a plugin makes its methods from (docs/plugins.md). */
+/** The functions from which a plugin makes its methods (docs/plugins.md). */
 export const PLUGIN_TOOLS = {
   /** As in this project's own methods; a method's settings are known to its plan, and to nobody else. */
   defineMethod: <const N extends string, S extends Settings>(
@@ -72,7 +72,7 @@ export const PLUGIN_TOOLS = {
 } as const;
 export type PluginTools = typeof PLUGIN_TOOLS;
 
-/** What a package outside this project adds. */
+/** The additions of a package outside this project. */
 export interface Plugin {
   readonly interface: typeof PLUGIN_INTERFACE;
   readonly name: string;

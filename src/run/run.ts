@@ -76,7 +76,7 @@ export class Run {
   readonly #checkpointer: Checkpointer;
   /** Unique to this run; taken from its checkpoint if it resumes. */
   #identity = { id: randomId(), startedAt: new Date().toISOString() };
-  /** What a person calls it; at first that of its checkpoint. */
+  /** A person's name for the run; at first that of its checkpoint. */
   #label: RunLabel | undefined;
   readonly #breaks: Break[] = [];
   /** Null before `begin`. */

@@ -12,7 +12,7 @@ const GUARANTEED = 8;
 const bound = new Map<string, number>();
 const programs = new Set<string>();
 
-/** The same, and notes every recorded kernel. */
+/** Makes a device note every kernel that it records. */
 const noting = (device: CountingDevice): CountingDevice => {
   const record = device.record.bind(device);
   return Object.assign(device, {

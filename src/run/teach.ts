@@ -38,7 +38,7 @@ export interface Lessons {
   readonly tokenizer: Tokenizer;
   /** The tasks of the order, then those that are only tested. */
   readonly tasks: readonly EncodedTask[];
-  /** What the model could do before and shall not lose. */
+  /** Examples of what the model could do before and shall not lose. */
   readonly protects: ProtectedExamples;
   /** General prompts that the base model answers to have them replayed. */
   readonly replayed: readonly EncodedExample[];
@@ -154,7 +154,7 @@ async function* answerGeneral(lessons: Lessons): AsyncGenerator<Moment, void, vo
   learner.remember(answered);
 }
 
-/** What the model answers to prompts as it is now. */
+/** Returns the answers of the model, as it is now, to prompts. */
 const answersOf = (
   { settings, ...parts }: Lessons,
   prompts: readonly TokenPair[],

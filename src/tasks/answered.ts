@@ -30,7 +30,7 @@ export function textAt(
 /** Examples with free answers. A unit stays on one side of the split: a row, a conversation or a document. */
 interface Answered {
   readonly units: readonly (readonly Example[])[];
-  /** What was left out, in sentences. */
+  /** Sentences about what was left out. */
   readonly warnings: string[];
 }
 

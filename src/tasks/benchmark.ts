@@ -23,7 +23,7 @@ interface LeftOut {
 export interface LoadedTask {
   task: Task;
   leftOut: LeftOut[];
-  /** What else was left out, in sentences. */
+  /** Sentences about what else was left out. */
   warnings: string[];
 }
 

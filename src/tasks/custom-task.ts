@@ -57,7 +57,7 @@ export const TaskSpecSchema = v.strictObject({
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'Expected 64 hexadecimal digits')),
   /** Whether the first row of the file names its columns. */
   header: v.boolean(),
-  /** What its answers are; those of earlier versions are labels. */
+  /** The form of its answers; in earlier versions labels. */
   form: v.optional(v.picklist(TASK_FORMS), 'labels'),
   textColumn: v.string(),
   /** A second part of the text; null if there is none. */
@@ -66,7 +66,7 @@ export const TaskSpecSchema = v.strictObject({
   labelColumn: v.string(),
   /** Labels that are changed to others before anything else, or whose rows are left out (null). */
   relabel: v.exactOptional(v.array(v.strictObject({ from: v.string(), to: v.nullable(v.string()) }))),
-  /** What surrounds the text in the prompt of free answers. */
+  /** The frame of the text in the prompt of free answers. */
   frame: v.optional(v.picklist(FRAMES), 'answer'),
   /** The assistant's turns to learn. */
   chatAnswers: v.optional(v.picklist(CHAT_ANSWERS), 'every'),
@@ -87,7 +87,7 @@ export const ExampleSchema = v.strictObject({
   ),
   row: v.optional(v.number()),
 });
-/** What a task is, without its examples. */
+/** The definition of a task: all but its examples. */
 export const TaskDefinitionSchema = v.strictObject({
   name: v.string(),
   kind: v.string(),
@@ -112,7 +112,7 @@ interface Labelled {
   readonly labels: { label: string; rows: number }[];
   /** Labels to ask about before a task is made. */
   readonly doubts: LabelDoubt[];
-  /** What was left out and what to check, in sentences. */
+  /** Sentences about what was left out and what to check. */
   readonly warnings: string[];
 }
 
@@ -303,7 +303,7 @@ const listed = (names: readonly string[]): string => names.slice(0, 5).join(', '
 const customTaskError = (code: ErrorCode, message: string, nextStep: string): GorpError =>
   new GorpError(code, `${message}.`, nextStep);
 
-/** What makes a task hard to tell from one that the model was taught before: the same question. */
+/** Warns of a task that is hard to tell from one that the model was taught before: both have the same question. */
 export function doubtsBeside(
   task: Pick<TaskDefinition, 'instruction' | 'labels'>,
   taught: readonly Pick<TaskDefinition, 'name' | 'instruction' | 'labels'>[],

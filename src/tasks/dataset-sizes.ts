@@ -1,6 +1,6 @@
 import { EMBEDDED_TEXTS } from './embedded-tasks.ts';
 
-/** What is known about a dataset before it is read. */
+/** The facts of a dataset before it is read. */
 interface DatasetSize {
   /** Number of examples. */
   readonly train: number;

@@ -81,7 +81,7 @@ export const withRelabelled = (before: readonly Relabelled[], { from, to }: Rela
   { from, to },
 ];
 
-/** What to ask about a label: “biling: 1 row. Did you mean billing?” */
+/** A question about a label: “biling: 1 row. Did you mean billing?” Did you mean billing?” */
 export const doubtText = ({ label, rows, like }: LabelDoubt): string =>
   `${label}: ${rows === 1 ? '1 row' : `${rows} rows`}${like === null ? ', too few texts to train and test' : ''}.` +
   (like === null ? '' : ` Did you mean ${like}?`);

@@ -47,8 +47,8 @@ export const EMBEDDED_TASKS: readonly TaskCard[] = [
 ];
 
 /**
- * What the embedded models can do before they learn, from texts as in their pre-training that they have not read. These
- * tasks can only be tested:
+ * Tests of what the embedded models can do before they learn, from texts as in their pre-training that they have not
+ * read. These tasks can only be tested:
  *
  * - `kinds`: what kind of thing a definition describes, in a word.
  * - `definitions`: lines of running text, words and what they mean. Only the LLaMA has learned to continue a text.

@@ -1,5 +1,5 @@
 /**
- * What the answers of a task are: one of its labels, free text, the assistant's turns of conversations, or the
+ * The forms of the answers of a task: one of its labels, free text, the assistant's turns of conversations, or the
  * continuation of a text.
  */
 export const TASK_FORMS = ['labels', 'free', 'chat', 'text'] as const;

@@ -165,7 +165,7 @@ interface Reading {
   lineOf?: (row: number) => number;
   /** Columns that are known before the rows. */
   columns?: readonly string[];
-  /** What a value is in JSON; itself by default. */
+  /** Returns the value to write as JSON; the value itself by default. */
   jsonOf?: (column: string, value: unknown) => unknown;
 }
 

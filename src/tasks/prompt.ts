@@ -5,7 +5,7 @@ export const PROMPT_FORMS = ['raw', 'chat'] as const;
 export type PromptForm = (typeof PROMPT_FORMS)[number];
 
 /**
- * What surrounds the text in the prompt of a task with free answers:
+ * The text around an example in the prompt of a task with free answers:
  *
  * - `answer`: the question before it, `Answer:` after it.
  * - `bare`: the question before it, nothing after it, since the text is a whole prompt.

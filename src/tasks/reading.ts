@@ -35,14 +35,19 @@ const SOUGHT = 200;
 /** Tokens decoded together at most, and those before a token that it may depend on: all would take long for many. */
 const [DECODED, DECODED_BEFORE] = [128, 16];
 
-/** What a model reads of the first of some examples that can be shown to anyone, as in {@link readingOf}. */
+/**
+ * Returns the tokens that a model reads of the first of some examples that can be shown to anyone, as in {@link
+ * readingOf}.
+ */
 export function shownReading(tokenizer: Tokenizer, examples: readonly EncodedExample[]): ReadToken[] {
   const textOf = ({ source, label }: EncodedExample): string => tokenizer.decodeWhole([...source, ...label]);
   const shown = firstPresentable(examples.slice(0, SOUGHT), textOf);
   return shown ? readingOf(tokenizer, shown) : [];
 }
 
-/** What a model reads of an example, token by token, including special tokens; concatenated, the full text. */
+/**
+ * Returns the tokens that a model reads of an example, including special tokens; concatenated, they are the full text.
+ */
 export function readingOf(tokenizer: Tokenizer, { source, label }: EncodedExample): ReadToken[] {
   const part = (ids: readonly number[], isLabel: boolean): ReadToken[] => {
     let [from, shown] = [0, ''];

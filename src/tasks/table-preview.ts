@@ -36,6 +36,6 @@ export interface TablePreview {
   } | null;
   /** Why they do not make a task. */
   problem: ErrorReport | null;
-  /** What was left out and what to check, in sentences. */
+  /** Sentences about what was left out and what to check. */
   warnings: string[];
 }

@@ -47,7 +47,7 @@ export interface Table {
   lines: number[];
   /** Columns with lists or objects among their values, as JSON. */
   nested: string[];
-  /** What was left out, in sentences. */
+  /** Sentences about what was left out. */
   warnings: string[];
 }
 

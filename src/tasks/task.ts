@@ -23,7 +23,7 @@ export interface Example {
   row?: number | undefined;
 }
 
-/** What a task is, without its examples: docs/method.md, section 5. */
+/** The definition of a task, without its examples: docs/method.md, section 5. */
 export interface TaskDefinition {
   /** Name of the dataset, as in the prompt: agnews. */
   name: string;
@@ -33,11 +33,11 @@ export interface TaskDefinition {
   instruction: string | null;
   /** In the order of the prompt; empty if answers are free. */
   labels: readonly string[];
-  /** What answers are; labels by default. */
+  /** The form of its answers; labels by default. */
   form?: TaskForm | undefined;
   /** The score that counts for it, if not the first of its form. */
   score?: Score | undefined;
-  /** What surrounds the text in the prompt of a task with free answers. */
+  /** The text around an example in the prompt of a task with free answers. */
   frame?: PromptFrame | undefined;
 }
 

@@ -7,10 +7,11 @@ import { columnSlice, type Matrix } from '../linear-algebra/matrix.ts';
 import { leadingSingularVectors, signFix } from '../linear-algebra/svd.ts';
 
 /**
- * What the paper's released code does differently from the paper, and which the reference numbers of its optimizer
- * therefore have: five choices of the basis (docs/method.md, eq. (8) is `std`), formed gradients with exact singular
- * vectors, a space that always acts on the left of the compressed gradient, and a rule that adds one direction too few
- * after the first task. Methods have none of it.
+ * The choices by which the paper's released code differs from the paper, and which the reference numbers of its
+ * optimizer therefore have: five choices of the basis (docs/method.md, eq. (8) is `std`), formed gradients with exact
+ * singular vectors, a space that always acts on the left of the compressed gradient (8) is `std`), formed gradients
+ * with exact singular vectors, a space that always acts on the left of the compressed gradient, and a rule that adds
+ * one direction too few after the first task. Methods have none of it.
  */
 export type ProjType = 'std' | 'reverse_std' | 'left' | 'right' | 'full';
 

@@ -11,7 +11,7 @@ export interface TestTensor {
   name: string;
   shape: readonly number[];
   values: readonly number[] | Float32Array;
-  /** What its info claims instead. */
+  /** The false claims of its info. */
   claims?: { type?: number; dimensions?: readonly (number | bigint)[]; begin?: number | bigint };
 }
 

@@ -20,7 +20,7 @@ export interface MadeColumn {
   readonly said?: Fields;
 }
 
-/** What the format calls a number. */
+/** The numbers of the format's names. */
 export const CODEC = { snappy: 1, gzip: 2, brotli: 4, lz4: 5, zstd: 6, lz4Raw: 7 } as const;
 export const ENCODING = { plain: 0, deltaBinary: 5, deltaLength: 6, deltaBytes: 7, dictionary: 8, split: 9 } as const;
 

@@ -132,7 +132,7 @@ export class ReferenceLearner {
     this.#targets = targets;
   }
 
-  /** What the method stores between tasks besides what it trains, by its names in a state. */
+  /** The tensors that the method stores between tasks besides what it trains, by their names in a state. */
   get methodTensors(): ReadonlyMap<string, Matrix> {
     const others = [...this.#trainedPairs].map(([layer, { B }]) => [`method/other/${layer}.lora_B`, B] as const);
     return new Map([...this.#importances, ...others]);
@@ -291,7 +291,7 @@ export class ReferenceLearner {
     }
   }
 
-  /** What each part of the current gate reads of prompts, one prompt per column. */
+  /** Returns the inputs of each part of the current gate, one prompt per column. */
   async gateReads(sample: readonly Batch[]): Promise<Map<string, Matrix>> {
     const means: Matrix[] = [];
     for (const rows of sample) {

@@ -27,7 +27,7 @@ interface Rates {
 interface Projected {
   /** S with orthonormal columns, in the dimension of the side it acts on; null means an empty one. */
   space: Matrix | null;
-  /** What S is removed from: the gradient, or the update as well. */
+  /** The tensor from which S is removed: the gradient, or the update as well. */
   project: SpacePlan['project'];
 }
 

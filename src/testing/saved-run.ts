@@ -54,7 +54,7 @@ export async function tensorOf(files: Files, name: string): Promise<Matrix> {
   return matrix(found.rows, found.columns, found.data);
 }
 
-/** What a method stores between tasks besides what it trains. */
+/** The tensors that a method stores between tasks besides what it trains. */
 export interface MethodState {
   /** By their names without `method/`. */
   readonly tensors: ReadonlyMap<string, Matrix>;

@@ -12,7 +12,7 @@ interface BindGroup {
 /** A device that computes nothing but is as strict about destroyed buffers as the strictest browser. */
 export interface StrictGpu {
   readonly gpu: Gpu;
-  /** What it has refused so far, which it also reports as an uncaptured error, like a real device. */
+  /** The calls that it has refused so far, which it also reports as an uncaptured error, like a real device. */
   readonly refused: readonly string[];
   /** Labels of the pipelines of each accepted submit. */
   readonly submits: readonly (readonly string[])[];

@@ -69,7 +69,7 @@ function commonSubsequence(a: readonly string[], b: readonly string[]): [number,
 function pieces(all: readonly Segment[], shared: ReadonlySet<number>): Piece[] {
   let word = -1;
   const found: { text: string; differs: boolean }[] = [];
-  /** What stands between the last word and the next one. */
+  /** The text between the last word and the next one. */
   let gap = '';
   const add = (text: string, own: boolean): void => {
     const last = found.at(-1);

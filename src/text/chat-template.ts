@@ -4,7 +4,7 @@ import { render } from './jinja/interpreter.ts';
 import { parseTemplate, type Program } from './jinja/syntax.ts';
 import { Callable, type Value, written } from './jinja/values.ts';
 
-/** What a template needs besides the turns. */
+/** The values that a template needs besides the turns. */
 interface ChatOptions {
   /** Whether the text should end where the assistant's answer begins. */
   readonly addGenerationPrompt: boolean;

@@ -147,7 +147,7 @@ export function chatTokenizer(tokenizer: Tokenizer, template: ChatTemplate): Tok
     throw failure ?? unfit('it omits the answer');
   };
 
-  /** What is written up to where an answer begins. */
+  /** Returns the text up to where an answer begins. */
   const promptText = (turns: readonly ChatTurn[]): string => {
     const all = writable(turns);
     const text = promptOf(all, false);
@@ -186,7 +186,7 @@ function tokensAfter(
   return front.every((id, i) => ids[i] === id) ? ids.slice(front.length) : null;
 }
 
-/** What two texts begin with. */
+/** Returns the text that two texts begin with. */
 function sharedStart(one: string, other: string): string {
   let at = 0;
   while (at < one.length && one[at] === other[at]) at++;
@@ -213,7 +213,7 @@ function misfitOf(begin: string, written: string, content: string): string | nul
     : null;
 }
 
-/** What templates write of a turn: some leave out what the model thought before it answered. */
+/** Returns the text that templates write of a turn: some leave out what the model thought before it answered. */
 const spoken = (content: string): string => (content.split(ENDS_THOUGHT).at(-1) ?? '').trim();
 
 const squeezed = (text: string): string => text.replaceAll(/\s+/g, '');

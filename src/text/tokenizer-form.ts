@@ -41,7 +41,7 @@ export interface Tokenizer {
    *   where the answer begins and ends.
    */
   encodeAnswered?(turns: readonly ChatTurn[], answer: string, most: number): Answered;
-  /** What {@link encodeTurns} encodes; only by a chat template. */
+  /** Returns the text that {@link encodeTurns} encodes; only by a chat template. */
   promptText?(turns: readonly ChatTurn[]): string;
   /** The tokenizer without the chat template that this one uses. */
   readonly raw?: Tokenizer;
@@ -88,7 +88,7 @@ const SPECIAL: readonly AddedToken[] = [
   ...Array.from({ length: EXTRA_IDS }, (_, i) => special(`<extra_id_${i}>`, FIRST_EXTRA + i)),
 ];
 
-/** What `str.strip` of Python takes: four separators more than Unicode's white space. */
+/** The white space of Python's `str.strip`: four separators more than Unicode's. */
 const PYTHON_SPACE = /[\p{White_Space}\x1c-\x1f]/u;
 
 const isByte = (id: number): boolean => id >= FIRST_BYTE && id < FIRST_EXTRA;

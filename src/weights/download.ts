@@ -27,7 +27,7 @@ export interface DownloadOptions {
   file?: string | undefined;
   /** Largest accepted size of the file. */
   maxBytes?: number | undefined;
-  /** What the publisher states about the file; other content is refused. */
+  /** The publisher's statement about the file; other content is refused. */
   expected?: Pick<Origin, 'bytes' | 'sha256'> | undefined;
   patience?: Patience | undefined;
 }
@@ -239,7 +239,7 @@ interface DeclaredLength {
   binding: boolean;
 }
 
-/** What Content-Length says about the decoded body. */
+/** Returns the length of the decoded body that Content-Length declares. */
 function declaredLength(response: Response): DeclaredLength {
   const text = response.headers.get('content-length') ?? '';
   const encoding = response.headers.get('content-encoding') ?? 'identity';

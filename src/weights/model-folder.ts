@@ -99,7 +99,7 @@ export interface ModelTexts {
   fromCache: boolean;
   /** Called when the files are not a usable model, so that the next start downloads them again. */
   discard(): Promise<void>;
-  /** What the header of a GGUF file says about the weights; missing for other models. */
+  /** The header of a GGUF file; missing for other models. */
   gguf?: GgufTexts;
 }
 
@@ -210,7 +210,7 @@ export const missingFile = (where: string, name: string): GorpError =>
     'Choose a folder with config.json, tokenizer.json, tokenizer_config.json and model.safetensors or its shards.',
   );
 
-/** What planning a run needs to know about a model: a few KB, which can be sent between workers. */
+/** The facts about a model that planning a run needs: a few KB, which can be sent between workers. */
 export interface ModelOutline {
   /** The content of config.json, unchecked. */
   readonly config: unknown;

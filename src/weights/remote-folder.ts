@@ -50,7 +50,7 @@ export interface RemoteOptions {
   patience?: Patience | undefined;
 }
 
-/** What is known about a folder in advance. */
+/** The facts about a folder that are known in advance. */
 interface RemoteFacts {
   /** For messages; the address by default. */
   name?: string;

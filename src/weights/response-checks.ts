@@ -80,7 +80,10 @@ export function refusalOf(response: Response, url: string, asked: 'all' | 'rest'
   return /^text\/html\b/i.test(response.headers.get('content-type') ?? '') ? htmlInstead(url) : null;
 }
 
-/** What a 401 or 403 means. On the hub a header tells whether the repository's terms or the token is the cause. */
+/**
+ * Returns the error for a 401 or 403. On the hub a header tells whether the repository's terms or the token is the
+ * cause.
+ */
 export function denied(response: Response, url: string): GorpError {
   const { status, headers } = response;
   if (headers.get('x-error-code') === 'GatedRepo') {

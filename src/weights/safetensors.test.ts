@@ -249,7 +249,7 @@ const write = ({ tensors, metadata }: TestFile): Promise<Uint8Array> =>
     ),
   );
 
-/** What must hold for every accepted header. */
+/** Checks what must hold for every accepted header. */
 function expectConsistent({ tensors, dataStart }: SafetensorsHeader, fileSize: number): void {
   let position = 0;
   for (const [name, info] of tensors) {

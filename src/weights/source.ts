@@ -125,7 +125,7 @@ async function storedListings(store: WeightStore, endpoint: string): Promise<Hub
   return listings;
 }
 
-/** What opening a model may need besides its name. Not settings, so never recorded. */
+/** The access that opening a model may need besides its name. Not settings, so never recorded. */
 export interface ModelAccess {
   hub: HubAccess;
   /** The files of the models that the user picked, by the name in a reference of kind `picked`. */
@@ -135,7 +135,7 @@ export interface ModelAccess {
 /** Where each embedded model is; `version` identifies the content behind the address. */
 export type EmbeddedPlaces = Readonly<Record<EmbeddedModel['folder'], { url: string; version: string }>>;
 
-/** What else opening a model needs: the store, and where the embedded models are. */
+/** The places that opening a model needs besides: the store, and where the embedded models are. */
 export interface ModelPlaces extends ModelAccess {
   store: WeightStore;
   embedded: EmbeddedPlaces;
@@ -255,7 +255,7 @@ async function storedOutline(
 
 type IsThere = (stored: { url: string; file: string }, name: string) => boolean;
 
-/** What the header of a stored GGUF file says; null unless all of its parts are stored. */
+/** Reads the header of a stored GGUF file; null unless all of its parts are stored. */
 async function storedGgufOutline(
   file: string,
   list: readonly Manifest[],

@@ -46,9 +46,9 @@ const PartialSchema = v.pipe(
   ),
 );
 
-/** What the store knows about a complete file. */
+/** The store's record of a complete file. */
 export type Manifest = v.InferOutput<typeof ManifestSchema>;
-/** What the store knows about an incomplete file. */
+/** The store's record of an incomplete file. */
 export type PartialManifest = v.InferOutput<typeof PartialSchema>;
 
 const MANIFEST = 'manifest/';

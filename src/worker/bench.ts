@@ -12,7 +12,7 @@ import { appRoot, deviceHost, webgpu } from './hosts.ts';
 import type { Abilities, BenchFunctions, BenchProgress } from './protocol.ts';
 import { defaultThreads } from './wasm-host.ts';
 
-/** What this machine offers to the browser. Opens no device. */
+/** Returns the abilities that this machine offers to the browser. Opens no device. */
 async function readAbilities({ webgpu }: Pick<DeviceHost, 'webgpu'>): Promise<Abilities> {
   const cpu = cpuAbilities();
   try {

@@ -79,7 +79,7 @@ export const now = awakeClock(
 /** `navigator.gpu`, which browsers without WebGPU lack. */
 export const webgpu = (): Promise<GPU | undefined> => Promise.resolve((navigator as Partial<Navigator>).gpu);
 
-/** What opening a device in a worker needs. */
+/** Returns the host of a device in a worker. */
 export const deviceHost = (): DeviceHost => ({
   webgpu,
   tuning: {

@@ -184,7 +184,7 @@ export type ModelsEvent =
   | { type: 'ggufs'; model: string; files: GgufFile[] }
   | { type: 'failed'; error: ErrorReport };
 
-/** What a run teaches, and what it stores of it. */
+/** The model that a run teaches, and what it stores of it. */
 interface TeachingChoice {
   /** The key of the stored model that it teaches; null for the base model of its settings. */
   from: string | null;
@@ -215,7 +215,7 @@ export interface StoredCheckpoint {
   /** The run it belongs to. */
   id: string | undefined;
   startedAt: string;
-  /** What the run had measured. */
+  /** The results of the run until then. */
   results: Results;
   settings: RunSettings;
   round: number;
@@ -237,7 +237,7 @@ export interface FoundCheckpoints {
 /** Its functions return what there is after the command. */
 export type CheckpointsFunctions = FunctionsFor<CheckpointsCommand, FoundCheckpoints>;
 
-/** What is stored of a task in the line of a model. */
+/** The stored files of a task in the line of a model. */
 export interface StoredRound {
   /** `1-gloss`. */
   name: string;
@@ -270,7 +270,7 @@ export interface TaughtModel {
   savedAt: number;
   /** Name of its folder: `2-chats`. */
   name: string;
-  /** What it was taught; null if it cannot be read. */
+  /** The model's summary; null if it cannot be read. */
   model: ModelSummary | null;
 }
 
@@ -296,7 +296,7 @@ export type ExportsCommand = (
   model: ModelChoice;
 };
 
-/** What is written: the model that the page shows, by its key, which another tab may have removed since. */
+/** The written model, which the page shows, by its key; another tab may have removed it since. */
 export interface Written {
   key: string;
   name: string;
@@ -311,7 +311,7 @@ export type ExportsEvent =
       used: string | null;
       /** Whether it is the model that was asked for, rather than the one shown last. */
       isAsked: boolean;
-      /** What is stored of its line. */
+      /** The stored rounds of its line. */
       rounds: StoredRound[];
       last: LastRound | null;
       /** Later models of its run that cannot be used. */
@@ -327,7 +327,10 @@ export type ExportsEvent =
   | { type: 'answered'; key: string; dtype: GgufDtype; same: SameAnswers }
   | { type: 'failed'; error: ErrorReport };
 
-/** What to do. `abilities` opens no device; `measure` measures the device that a run with this choice would use. */
+/**
+ * A command to the benchmark. `abilities` opens no device; `measure` measures the device that a run with this choice
+ * would use.
+ */
 export type BenchCommand = { type: 'abilities' } | { type: 'measure'; device: DeviceChoice };
 
 /** The functions of the worker that describes or measures the device. */
@@ -337,7 +340,7 @@ export type BenchFunctions = {
   measure: (command: { type: 'measure'; device: DeviceChoice }) => Promise<void>;
 };
 
-/** What this machine offers to the browser. */
+/** The abilities that this machine offers to the browser. */
 export interface Abilities {
   /** The graphics adapter; null if there is none. */
   adapter:
@@ -348,7 +351,7 @@ export interface Abilities {
     | null;
   /** Why there is no adapter; null if there is one. */
   noAdapter: ErrorReport | null;
-  /** What WebAssembly can do; null if it lacks SIMD, so that nothing can be trained on the CPU. */
+  /** The abilities of WebAssembly; null if it lacks SIMD, so that nothing can be trained on the CPU. */
   cpu: {
     /** Fused multiply-add. */
     relaxed: boolean;
@@ -366,14 +369,14 @@ export interface AnnouncedPart {
   omitted: string | null;
 }
 
-/** What a measurement tells. */
+/** The progress of a measurement. */
 export type BenchProgress =
   /** The device can be opened. The parts follow in this order, and are cut off after so many seconds. */
   | { type: 'measuring'; head: BenchHead; parts: AnnouncedPart[]; limitSeconds: number }
   | { type: 'begun'; name: string }
   | { type: 'ended'; outcome: Outcome };
 
-/** What a measurement of this device sends to whoever asked for it: its progress, its results and its end. */
+/** The messages of a measurement of this device to whoever asked for it: its progress, its results and its end. */
 export type BenchEvent =
   | BenchProgress
   | { type: 'abilities'; abilities: Abilities }
@@ -381,8 +384,8 @@ export type BenchEvent =
   | { type: 'failed'; error: ErrorReport };
 
 /**
- * What to write: all files of the rounds, the model to share, or the model with the last round merged in, for Hugging Face libraries, for
- * ONNX runtimes or as GGUF; of GGUF also the adapter alone.
+ * The form to write: all files of the rounds, the model to share, or the model with the last round merged in, for
+ * Hugging Face libraries, for ONNX runtimes or as GGUF; of GGUF also the adapter alone.
  */
 export type SavedAs =
   | { what: 'zip' | 'merge' | 'gguf-adapter' }

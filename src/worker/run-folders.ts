@@ -12,10 +12,10 @@ import {
 } from './private-files.ts';
 
 /**
- * What runs store in the browser's private file system: `rounds/RUN/…`, a folder for each run, and a file that names
+ * The files of runs in the browser's private file system: `rounds/RUN/…`, a folder for each run, and a file that names
  * the model that is shown. A run shows its model once that is stored, and removes nothing of another: its models stay
- * until the person removes them, its checkpoint until it is finished. It holds a Web Lock on its folder, so that no other
- * tab removes it or writes into it, and shares one on the folder of the model that it teaches.
+ * until the person removes them, its checkpoint until it is finished. It holds a Web Lock on its folder, so that no
+ * other tab removes it or writes into it, and shares one on the folder of the model that it teaches.
  */
 export const FOLDER = 'rounds';
 /** The checkpoints of a run, in its folder. */

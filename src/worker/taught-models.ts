@@ -53,7 +53,7 @@ interface TaskFolder {
   readonly files: readonly StoredFile[];
 }
 
-/** What a run has stored besides checkpoints. */
+/** The stored files of a run besides checkpoints. */
 interface StoredRun {
   readonly folder: string;
   readonly files: readonly StoredFile[];
@@ -332,7 +332,7 @@ async function writeModel(order: FileSystemDirectoryHandle, name: string, files:
   }
 }
 
-/** What the models of a line answered and measured: all but what they were taught. */
+/** Returns what the models of a line answered and measured: all but what they were taught. */
 async function answersUntil(key: string | null): Promise<Parameters<typeof writeInto>[1]> {
   return (await filesOfLine(key)).flatMap(({ path, file }) => {
     const [, , name = '', , below = ''] = TASK_FOLDER.exec(path) ?? [];

@@ -38,6 +38,15 @@ describe('findPhrases', () => {
     expect(phrasesOf(text)).toEqual([]);
   });
 
+  it.each(['/** What a run reads. */', '/**\n   * The same, with gates.\n   */'])(
+    'refuses a docstring that cannot be read on hover: %s',
+    (text) => expect(phrasesOf(text)).toHaveLength(1),
+  );
+
+  it('allows the words elsewhere', () => {
+    expect(phrasesOf('/** Returns the files. What they hold is JSON. */\n// What follows is short.')).toEqual([]);
+  });
+
   it('allows what CONTRIBUTING.md quotes, and nothing else there', () => {
     const text = 'Say "resume from", not "go on from", when you go on from here.';
     expect(phrasesOf(text, 'CONTRIBUTING.md')).toEqual(['go on from']);

@@ -7,6 +7,10 @@ interface Phrase {
 
 /** Phrases without an honest use. Add one when it has come back twice. */
 const PHRASES: readonly Phrase[] = [
+  {
+    pattern: /(?<=\/\*\*\s+(?:\*\s+)?)(?:What\b|The same,)/,
+    say: 'the thing in a sentence that can be read on hover: "Returns …", "The files that …"',
+  },
   { pattern: /(?<!\b(?:const|let|return) )(?<=\w )anew(?=[\s.,:;'"`]|$)/, say: '"again"' },
   { pattern: /\bbroken? off\b/, say: '"interrupted" or "stopped"' },
   { pattern: /\bbreaks? (?:\w+ ){0,2}off\b/, say: '"interrupts" or "stops"' },

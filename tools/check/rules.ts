@@ -1,4 +1,4 @@
-/** What the files of one folder of `src/` may import. */
+/** The imports that the files of one folder of `src/` may have. */
 export interface LayerRule {
   /** Other folders of `src/`. */
   layers: readonly string[];

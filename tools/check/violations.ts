@@ -51,14 +51,14 @@ export function findViolations(imports: Imports): string[] {
   return [...found, ...findCycles(imports).map((cycle) => `cycle: ${cycle.join(' → ')}`)];
 }
 
-/** What is wrong with an import of the laboratory: it lies above all that ships and all that builds it. */
+/** Returns the fault of an import of the laboratory: it lies above all that ships and all that builds it. */
 function faultOfLab(path: string, { target }: Import): string | undefined {
   if (path === LAB_DOOR.from && target === LAB_DOOR.to) return undefined;
   const [from, to] = [path, target ?? ''].map((one) => one.split('/')[0]);
   return to === LAB && ['src', 'tools'].includes(from) ? `${from} knows nothing of ${LAB}` : undefined;
 }
 
-/** What is wrong with an import of a test: it may import every layer but the page, and no other layer's helpers. */
+/** Returns the fault of an import of a test: it may import every layer but the page, and no other layer's helpers. */
 function faultOfTest(path: string, { target, kind }: Import): string | undefined {
   const [folder, other] = [folderOf(path), folderOf(target ?? '')];
   if (target === undefined || other === undefined || other === folder || kind === 'address') return undefined;
@@ -67,7 +67,7 @@ function faultOfTest(path: string, { target, kind }: Import): string | undefined
   return isHelper ? `helpers that two layers use belong in src/${TESTING}` : undefined;
 }
 
-/** What is wrong with an import of a file beside `src/`: what ships, and what measures it, does without tests. */
+/** Returns the fault of an import of a file beside `src/`: what ships, and what measures it, does without tests. */
 function faultBeside(path: string, { target, kind }: Import): string | undefined {
   if (target === undefined || kind === 'address' || isTester(path) || isTest(path)) return undefined;
   if (isTest(target))
@@ -75,7 +75,7 @@ function faultBeside(path: string, { target, kind }: Import): string | undefined
   return folderOf(target) === PAGE ? `only programs that test may import ${PAGE}` : undefined;
 }
 
-/** What is wrong with one import, or undefined. */
+/** Returns the fault of one import, or undefined. */
 function faultOf(path: string, { specifier, target, kind }: Import, imports: Imports): string | undefined {
   const folder = folderOf(path) ?? '';
   if (target === undefined) return packageFault(folder, specifier);
@@ -101,7 +101,7 @@ function faultOf(path: string, { specifier, target, kind }: Import, imports: Imp
   return `${folder} may import only ${allowed.join(', ') || 'itself'}`;
 }
 
-/** What is wrong with an import within a layer that has rooms. */
+/** Returns the fault of an import within a layer that has rooms. */
 function roomFault(folder: string, path: string, target: string): string | undefined {
   const rooms = ROOMS[folder];
   if (rooms === undefined) return undefined;
@@ -114,7 +114,7 @@ function roomFault(folder: string, path: string, target: string): string | undef
   return to > from ? `${roomOf(path)} is below ${roomOf(target) ?? folder} in src/${folder}` : apartFault(path, target);
 }
 
-/** What is wrong with an import between two folders of a room that keeps them apart. */
+/** Returns the fault of an import between two folders of a room that keeps them apart. */
 function apartFault(path: string, target: string): string | undefined {
   const room = APART.find((one) => path.startsWith(`${one}/`) && target.startsWith(`${one}/`));
   if (room === undefined) return undefined;
@@ -124,7 +124,7 @@ function apartFault(path: string, target: string): string | undefined {
     : `${room}/${from} and ${room}/${to} stay apart: what both need belongs in a lower room`;
 }
 
-/** What is wrong with the import of a package or of a module of Node. */
+/** Returns the fault of the import of a package or of a module of Node. */
 function packageFault(folder: string, specifier: string): string | undefined {
   if (!LAYERS[folder]?.core) return undefined;
   if (isBuiltin(specifier)) return `${folder} is core code, which also runs in a page, without Node's modules`;

@@ -17,7 +17,7 @@ const CONTENT_SECURITY_POLICY: Readonly<Record<string, string>> = {
   'form-action': "'none'",
 };
 
-/** What a development server needs besides the policy: it injects inline scripts and styles, and opens a socket. */
+/** The policy that a development server needs besides: it injects inline scripts and styles, and opens a socket. */
 const WHILE_DEVELOPING: Readonly<Record<string, string>> = {
   'script-src': " 'unsafe-inline'",
   'style-src': " 'unsafe-inline'",

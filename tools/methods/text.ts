@@ -56,7 +56,7 @@ function settingsTable(): string {
   return ['| setting | what it is | values |', '| --- | --- | --- |', ...rows.map((row) => `| ${row} |`)].join('\n');
 }
 
-/** What runs start with instead, by kind of model. */
+/** Returns the table of the values that runs start with instead, by kind of model. */
 function startingTable(): string {
   const rows = STARTING_VALUES.map(({ kind, methods, values, source }) => {
     const own = Object.entries(values).map(([key, value]) => `\`${key}\` ${String(value)}`);

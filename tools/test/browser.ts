@@ -14,7 +14,7 @@ const NAMES = [
   'microsoft-edge',
 ];
 
-/** What the places of browsers depend on. */
+/** The system that the places of browsers depend on. */
 export interface System {
   readonly platform: NodeJS.Platform;
   readonly env: Readonly<Record<string, string | undefined>>;

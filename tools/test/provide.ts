@@ -44,7 +44,7 @@ export function swiftShaderOf(browser: string): NodeJS.ProcessEnv | undefined {
   };
 }
 
-/** What the tests run on; undefined if not available. */
+/** The ground on which the tests run; undefined if not available. */
 export interface TestGround {
   browser: string | undefined;
   /** Name of the adapter that Node's WebGPU gets with `env`. */

@@ -137,7 +137,7 @@ export const OUTPUT = 'build/wasm';
 /** The files: with and without relaxed SIMD, each for private memory and for memory that threads share. */
 const WASM_FILES = ['plain.wasm', 'relaxed.wasm', 'plain-shared.wasm', 'relaxed-shared.wasm'] as const;
 
-/** What every thread runs, besides the kernels: Node's threads load it from there. */
+/** The file that every thread runs besides the kernels: Node's threads load it from there. */
 const THREAD = 'src/device/wasm/thread.mjs';
 
 const STEP: Step = {

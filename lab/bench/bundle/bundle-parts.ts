@@ -33,7 +33,7 @@ async function learnEmbeddedOrder(place: Place, preset: PresetName): Promise<Par
   };
 }
 
-/** What `peer.py` prints. Milliseconds. */
+/** The numbers that `peer.py` prints. Milliseconds. */
 interface PeerNumbers {
   readonly torch: string;
   readonly device: string;

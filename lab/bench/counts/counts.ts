@@ -32,7 +32,7 @@ export const COUNTED_MODELS: readonly ModelShape[] = Object.entries({
   recompute: false,
 }));
 
-/** What a graphics card is asked to do. */
+/** The work that a graphics card is asked to do. */
 export interface Counts {
   readonly dispatches: number;
   /** As kernels state them: see `KernelPlan.cost`. */
@@ -42,7 +42,7 @@ export interface Counts {
   readonly buffers: number;
 }
 
-/** What some kernels do, if each runs once. */
+/** Counts the work of some kernels, if each runs once. */
 export function countsOf(dispatches: readonly Dispatch[]): Counts {
   const tensors = dispatches.flatMap((dispatch) => dispatch.tensors);
   return {
@@ -56,7 +56,10 @@ export function countsOf(dispatches: readonly Dispatch[]): Counts {
 /** The counts of a model's works. */
 export type ModelCounts = Readonly<Record<keyof MethodDispatches, Counts>>;
 
-/** What a model does in training with `gorp-plus`, whose values for pre-trained models refresh bases in every step. */
+/**
+ * Counts the work of a model in training with `gorp-plus`, whose values for pre-trained models refresh bases in every
+ * step.
+ */
 export async function modelCounts(shape: ModelShape): Promise<ModelCounts> {
   const method = startingMethod('org/model', 'gorp-plus');
   const works = await recordMethod(shape, new GpuPlanner(new Tuning(false)), method);

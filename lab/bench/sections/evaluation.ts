@@ -17,7 +17,7 @@ import { type Contender, cost, takeTurns } from '../../../src/bench/timing.ts';
 const LONG_ANSWER = 32;
 const BATCHES = [1, 8, 50] as const;
 
-/** What a section's contenders work on. */
+/** The parts that a section's contenders work on. */
 interface Opened {
   device: WebGpuDevice;
   network: Network;

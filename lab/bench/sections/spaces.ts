@@ -44,7 +44,7 @@ const SUBJECTS: readonly SpaceSubject[] = [
 ];
 const THREADS = 2;
 
-/** What spaces of inputs take between tasks and in steps, on the CPU, with random weights. */
+/** The time and memory of spaces of inputs between tasks and in steps, on the CPU, with random weights. */
 export const spacesSection: Section = async (place, { rounds, quick, model = '' }) => {
   const numbers = [];
   const rows: string[][] = [];

@@ -75,7 +75,7 @@ export async function main(): Promise<number> {
   return spilling.length > 0 ? 1 : 0;
 }
 
-/** What a process prints that compiles all kernels for a family. */
+/** Runs a process that compiles all kernels for a family, and returns what it prints. */
 function compileFor(family: Family, folder: string): Promise<string> {
   const command = [projectPath('tools', 'run.mjs'), projectPath('lab', 'bench', 'spills', 'compile.ts')];
   return new Promise((resolve, reject) => {

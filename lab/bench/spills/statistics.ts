@@ -1,4 +1,4 @@
-/** What RADV reports about a compiled kernel. */
+/** The numbers that RADV reports about a compiled kernel. */
 export interface Statistics {
   /** Vector registers of a lane. */
   readonly registers: number;

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { treeCpuMs } from '../../bench/cpu-time.ts';
 import { type Spent, timed } from '../../../src/bench/timing.ts';
 
-/** What a contender is asked to do, as often as it is asked. */
+/** A job of a contender, which it does as often as it is asked. */
 export type Job =
   /** A training step of LoRA of rank 8 on q_proj and v_proj. */
   | { readonly do: 'step'; readonly rows: number; readonly tokens: number }

@@ -11,7 +11,7 @@ import type { Contender, Job } from './contender.ts';
 /** With isolation, so that it may use threads. */
 const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', wasm: 'application/wasm', html: 'text/html' };
-/** What the page offers once its model is loaded. */
+/** The functions that the page offers once its model is loaded. */
 interface AskedPage {
   readonly ask: (job: Exclude<Job, { do: 'step' }>) => Promise<void>;
 }

@@ -194,7 +194,7 @@ interface Props {
   /** Drawn again when it is another object. */
   chart: Chart;
   height?: number;
-  /** What there is at a place of the x-axis: the nearest value with numbers, and these in words; null for nothing. */
+  /** Returns the nearest place of the x-axis with numbers, and these in words; null if there is none. */
   read?: (x: number) => { x: number; words: string } | null;
   table?: ChartTable;
 }
@@ -264,7 +264,7 @@ function drawn({ tag, attributes, children }: SvgNode): ReactElement {
   return createElement(tag, attributes, ...inner);
 }
 
-/** What a cell may be too narrow for. */
+/** A cell's whole text, if the cell may be too narrow for it. */
 const full = (text: string): string | undefined => (text.length > 24 ? text : undefined);
 
 function Table({ caption, columns, rows }: ChartTable) {

@@ -3,7 +3,7 @@ import type { Results } from '../../run/results/results.ts';
 import { NONE, percent } from '../ui/format.ts';
 import styles from './charts.module.css';
 
-/** What became of the test examples of one label. */
+/** The answers to the test examples of one label. */
 interface LabelRow {
   readonly label: string;
   readonly examples: number;

@@ -20,7 +20,7 @@ function planOf(gib: number): MemoryPlan {
   };
 }
 
-/** What the page says of the memory before a run. */
+/** The words of the page about the memory before a run. */
 function shown(plan: MemoryPlan, memoryBudget: number | null): string {
   const page = silentPage();
   const work = { operations: 1, kernels: 1 };

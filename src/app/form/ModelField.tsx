@@ -155,7 +155,7 @@ const CHOICES: readonly Choice[] = [
   { label: 'Files on this machine', start: 'picked:', holds: isPicked },
 ];
 
-/** What replay repeats, by its source. */
+/** The examples that replay repeats, by its source. */
 const REPEATED = {
   examples: 'examples of them',
   general: 'the base model’s answers to general prompts',

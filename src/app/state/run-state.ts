@@ -45,7 +45,7 @@ export interface PageRun {
   /** As if the run were stopped now; null until tasks and model are known. */
   results: Results | null;
   error: ErrorReport | null;
-  /** What somebody else’s results came in, which are only shown; null for a run of this browser. */
+  /** The file or link of somebody else’s results, which are only shown; null for a run of this browser. */
   sharedAs: string | null;
 }
 

@@ -123,7 +123,10 @@ export function linkWith(page: string, key: string, bytes: Uint8Array): string {
   return url.href;
 }
 
-/** What {@link linkWith} put into a hash; undefined if it holds nothing of this key, null if it is damaged. */
+/**
+ * Returns the bytes that {@link linkWith} put into a hash; undefined if it holds nothing of this key, null if it is
+ * damaged.
+ */
 export function bytesOfHash(hash: string, key: string): Uint8Array<ArrayBuffer> | null | undefined {
   const base64 = new RegExp(`^#${key}=(.*)$`, 's').exec(hash)?.[1];
   if (base64 === undefined) return undefined;

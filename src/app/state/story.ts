@@ -139,7 +139,10 @@ function whenIt(settings: Scheduled, cell: (round: number) => Proportion | null,
   return `while ${listed(rounds.map(({ name }) => name))} were learned`;
 }
 
-/** What the number of tests can show. @param falls the smallest fall of each task that cannot be chance. */
+/**
+ * Says how small a change the number of tests can show. @param falls the smallest fall of each task that cannot be
+ * chance.
+ */
 function limitSentence(falls: readonly (number | null)[]): string {
   const known = falls.filter((fall) => fall !== null);
   if (known.length < falls.length)

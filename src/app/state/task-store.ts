@@ -146,7 +146,10 @@ interface TaskGroup {
   names: readonly string[];
 }
 
-/** What can be added to a draft, to be learned or only tested. Datasets of benchmarks need a folder or an address. */
+/**
+ * Returns the tasks that can be added to a draft, to be learned or only tested. Datasets of benchmarks need a folder or
+ * an address.
+ */
 export function addableTasks(
   draft: Pick<RunSettings, 'order' | 'watch' | 'tasks'>,
   data: UserTasks,

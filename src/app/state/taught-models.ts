@@ -23,7 +23,7 @@ import { openSession, type WorkerSession } from './session.ts';
 
 /** The models that were taught in this browser, and the one that this tab uses. */
 interface TaughtState {
-  /** What is stored of the line of the used model. Null until that has been listed. */
+  /** The stored rounds in the line of the used model. Null until that has been listed. */
   rounds: readonly StoredRound[] | null;
   /** The key of the used model; null if there is none. */
   used: string | null;
@@ -35,7 +35,7 @@ interface TaughtState {
   broken: readonly string[];
   /** All of them, the newest first. */
   models: readonly TaughtModel[];
-  /** What is being written, and the bytes written so far. */
+  /** The file that is being written, and the bytes written so far. */
   writing: { what: SavedAs['what'] | 'import'; bytes: number } | null;
   /** How many test answers of the used model there are, of all, while they are counted. */
   answering: { done: number; all: number } | null;
@@ -50,7 +50,7 @@ type OpenExports = (onEvent: (event: ExportsEvent) => void) => WorkerSession<Exp
 /** Asks where to write a file; null if the browser only supports downloads. @throws DOMException if cancelled. */
 type AskWhere = (name: string) => Promise<FileSystemFileHandle | null>;
 
-/** What a person can do with the models that were taught. */
+/** The actions on models that were taught. */
 interface TaughtModels {
   readonly store: StoreApi<TaughtState>;
   /** Lists them for the run on the page, by its id; null if it has none. */

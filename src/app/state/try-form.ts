@@ -136,7 +136,7 @@ export function chosenExamples(
 }
 
 /**
- * What became of the answers that turned wrong between the form's two rounds, in a sentence: how many have the words of
+ * Describes the answers that turned wrong between the form's two rounds, in a sentence: how many have the words of
  * another task's labels, how many another label of their own. Null for free answers, and if none turned wrong.
  */
 export function wrongSentence(

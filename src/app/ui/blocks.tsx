@@ -74,7 +74,7 @@ interface ProgressBarProps {
   label: string;
   /** Between 0 and 1. */
   share: number;
-  /** What a screen reader says instead of the percentage. */
+  /** The words of a screen reader in place of the percentage. */
   text?: string;
   isThin?: boolean;
 }

@@ -223,11 +223,11 @@ export function AskTwice({
 interface CopyLinkProps<Of> {
   label: string;
   testId: string;
-  /** What the link holds; a link that was made of something else is no longer shown. */
+  /** The value that the link holds; a link that was made of another is no longer shown. */
   of: Of;
   /** Returns null if there is no link and the page says why elsewhere. */
   link: (of: Of) => string | null | Promise<string | null>;
-  /** What to say of a link beside it. */
+  /** A note about the link, beside it. */
   note?: (link: string) => ReactNode;
   /** Beside the button. */
   children?: ReactNode;

@@ -5,7 +5,7 @@ interface Explained {
   readonly title: string;
   /** Two sentences. */
   readonly about: string;
-  /** What it looks like: shapes in a box of 160 × 56, `data-of="accent"` for what matters. */
+  /** A drawing of it: shapes in a box of 160 × 56, `data-of="accent"` for what matters. */
   readonly drawing: ReactNode;
   /** The heading or equation of docs/method.md that says more. */
   readonly docs: string;

@@ -12,7 +12,7 @@ const USES_RELAXED_SIMD = [
   253, 128, 2, 11,
 ];
 
-/** What an engine can run. */
+/** The abilities of a WebAssembly engine. */
 export interface WasmAbilities {
   readonly relaxed: boolean;
   /** Memory shared by threads; in a page only with cross-origin isolation. */

@@ -10,7 +10,7 @@ import { BLOCK_BYTES, instantiate, type Kernel, kernelNames } from './thread.mjs
 import { ThreadGone, type ThreadHost, Threads } from './threads.ts';
 import { Turns } from '../turns.ts';
 
-/** What the device needs from the host environment. */
+/** The parts that the device needs from the host environment. */
 export interface WasmHost {
   /** The compiled kernels. */
   compile(build: WasmBuild): Promise<WebAssembly.Module>;

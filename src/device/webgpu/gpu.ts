@@ -229,7 +229,7 @@ export class Answers {
   }
 }
 
-/** What an adapter can do that matters to the kernels. */
+/** The abilities of an adapter that matter to the kernels. */
 interface AdapterAbilities {
   readonly facts: DeviceFacts;
   /** Storage buffers that a kernel may bind. */

@@ -72,7 +72,7 @@ describe('a pace', () => {
 
   describe('where one call is longer than a slice', () => {
     const PIECES = 21;
-    /** What the pieces of a call were cut to, in their order; each is noted to take so long. */
+    /** Returns the lengths of a call's pieces, in their order; each is noted to take so long. */
     function run(pace: Pace, work: readonly Paced[], each: number): number[] {
       const counts: number[] = [];
       for (let place = START; place.call < work.length;) {

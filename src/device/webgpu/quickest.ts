@@ -112,12 +112,12 @@ export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measur
 /** A tensor that kernels read: noise. */
 interface Input {
   readonly floats: number;
-  /** What it ends with, in place of noise. */
+  /** The right end of the result, in place of noise. */
   readonly end?: readonly number[];
   readonly packing?: Packing | undefined;
 }
 
-/** What tells whether a result is right: entries of it, computed on the host. */
+/** A check of a result: entries of it, computed on the host. */
 interface Probe {
   readonly entries: number;
   /** The index of an entry in the result, and its value. */

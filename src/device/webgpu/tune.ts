@@ -20,7 +20,7 @@ export interface TuningStore {
   write(device: string, choices: KernelChoices): Promise<void>;
 }
 
-/** What measuring needs from where it runs. */
+/** The parts that measuring needs from where it runs. */
 export interface TuningHost {
   /** A clock in milliseconds. */
   now: () => number;
@@ -34,7 +34,7 @@ export interface TuningHost {
 /** Reports how many of all classes have been measured. */
 export type OnMeasured = (done: number, total: number) => void;
 
-/** What choices are stored under: where there are other kernels to choose from, other choices may be right. */
+/** The key under which choices are stored: where there are other kernels to choose from, other choices may be right. */
 function tuningKey(
   { vendor, architecture, description }: Pick<DeviceFacts, 'vendor' | 'architecture' | 'description'>,
   platform: string,

@@ -95,7 +95,7 @@ export class Tuning implements AdapterTraits {
     }
   }
 
-  /** What programs asked for and has not been measured, the earliest request first. */
+  /** The shapes that programs asked for and that are not measured, the earliest request first. */
   get wanted(): readonly Wanted[] {
     return [...this.#wanted.values()];
   }
@@ -122,7 +122,7 @@ export class Tuning implements AdapterTraits {
     for (const [name, variant] of Object.entries(matmul)) this.choose(name, variant);
   }
 
-  /** What was measured. */
+  /** The measured choices. */
   get choices(): KernelChoices {
     return {
       attention: Object.fromEntries(this.#attention),

@@ -34,7 +34,7 @@ export const namedPair = (A: ReadonlyMap<string, Matrix>, B: ReadonlyMap<string,
   ...[...B].map(([layer, values]): [string, Matrix] => [adapterName(layer, 'lora_B'), values]),
 ];
 
-/** What becomes of the pairs of earlier tasks, if a task has its own: kept one by one, folded, or dropped. */
+/** The fate of the pairs of earlier tasks, if a task has its own: kept one by one, folded, or dropped. */
 type EarlierPairs = 'kept' | 'folded' | 'dropped';
 
 /** Adapters of layers of one shape with their gradients, moments and shared space. */
@@ -163,7 +163,7 @@ export class LoraGroup implements StateOwner, MeasuredGroup {
     return [...this.adapters.state(training), ...(this.space?.state() ?? []), ...(training ? this.#ofStep() : [])];
   }
 
-  /** What a step passes to the next, besides the pair. */
+  /** The tensors that a step passes to the next, besides the pair. */
   #ofStep(): DeviceTensor[] {
     return [this.momentsA, this.#momentsB, this.space].flatMap((part) => part?.parts() ?? []);
   }

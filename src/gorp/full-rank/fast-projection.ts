@@ -84,7 +84,7 @@ export class FastProjection {
   readonly #sketch: Stack;
   /** Random signs that estimate the share of gradients inside the input space. */
   readonly #probes: Stack | undefined;
-  /** What several gradients add up: images of the sketch, and of the probes. Allocated when first used. */
+  /** The sums over several gradients: images of the sketch, and of the probes. Allocated when first used. */
   #image: Stack | undefined;
   #sums: Stack | undefined;
   readonly #device: Device;

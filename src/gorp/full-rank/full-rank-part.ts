@@ -63,7 +63,9 @@ export class FullRankWeights extends GroupedPart<FullRankGroup> {
     };
   }
 
-  /** What a fast projection computes from the implicit gradient of a layer's weight: its norm, and a new basis. */
+  /**
+   * Records what a fast projection computes from the implicit gradient of a layer's weight: its norm, and a new basis.
+   */
   ofGradient({ g, name, x, uses, meters }: LayerPass) {
     const fast = this.groupOf(name)?.fast;
     const { half, trainables } = uses;

@@ -13,7 +13,7 @@ import { sizesKey } from '../part/gradient-programs.ts';
 import type { GatePlan } from '../part/method-plan.ts';
 import { growSpace, projectOutLeft } from '../spaces/space.ts';
 
-/** What the three weights of a gate read of prompts, one prompt per column. */
+/** The inputs of the three weights of a gate, one prompt per column. */
 export type GateReads = readonly [first: Matrix, second: Matrix, key: Matrix];
 
 /** A direction whose energy is below this share is rounding noise. */

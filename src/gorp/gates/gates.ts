@@ -76,7 +76,7 @@ export class Gates implements Part {
     };
   }
 
-  /** What the weights of the current task's gate read of prompts: [1, B, D], [1, B, width] and [1, B, D]. */
+  /** Records the inputs of the current task's gate: [1, B, D], [1, B, width] and [1, B, D]. */
   recordReads(g: Graph, prompts: Tensor): Tensor[] {
     const own = this.weights.map((part) => part.view(false).weight);
     return this.#network(g, prompts, own, (x, W, alpha) => matmul(g, x, W, { layout: 'nt', alpha })).reads;

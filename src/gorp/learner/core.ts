@@ -78,12 +78,12 @@ class KeptWeights implements StateOwner {
     return this.#device.run([], copies);
   }
 
-  /** What was kept belongs to the task that has ended. */
+  /** Forgets the weights that were kept: they belong to the task that has ended. */
   forget(): void {
     this.#unmerged = null;
   }
 
-  /** What {@link SavedProgress.kept} says of it. */
+  /** The values for {@link SavedProgress.kept}. */
   get progress(): Pick<SavedProgress, 'kept'> {
     return this.#unmerged === null ? {} : { kept: { isUnmerged: this.#unmerged } };
   }
@@ -129,7 +129,7 @@ const RING_STEPS = 32;
 /** A learner's progress; parts remember examples. */
 type Progress = Omit<SavedProgress, 'examples' | 'kept'>;
 
-/** What the parts of a learner share: its settings, its memory on the device and its progress. */
+/** The state that the parts of a learner share: its settings, its memory on the device and its progress. */
 export class LearnerCore {
   readonly meters: Meters;
   /** f32 [2]: norm of all gradients, and the factor that clips them. */

@@ -27,7 +27,7 @@ import { RowMask } from '../row-mask/row-mask-part.ts';
 import { InputSpaces } from '../spaces/input-spaces.ts';
 import { MomentSpaces } from '../spaces/space-growth.ts';
 
-/** What a part from outside is made from: the groups of trained tensors of the parts before it. */
+/** The material of a part from outside: the groups of trained tensors of the parts before it. */
 export interface OwnPartOf {
   readonly device: Device;
   readonly adapters: readonly LoraGroup[];

@@ -34,7 +34,7 @@ function microBatches(task: number): Batch[][] {
   );
 }
 
-/** What two tasks did: loss and norm of every step, and what each task changed. */
+/** The record of two tasks: loss and norm of every step, and what each task changed. */
 interface Learned {
   readonly records: StepRecord[];
   readonly changes: { readonly name: string; readonly before: Matrix; readonly after: Matrix }[];

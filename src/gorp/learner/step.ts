@@ -103,13 +103,16 @@ export async function takeRecords({ ring, meters }: LearnerCore): Promise<StepRe
   }));
 }
 
-/** What an optimizer needs. */
+/** The parts that an optimizer needs. */
 interface OptimizerParts extends Pick<UpdateParts, 'meters' | 'clip' | 'rates'> {
   readonly parts: readonly Part[];
   readonly maxGradNorm: number;
 }
 
-/** What follows the gradients in a step: norm and clip factor, the update, and the merge of projections' pairs. */
+/**
+ * The programs that follow the gradients in a step: norm and clip factor, the update, and the merge of projections'
+ * pairs.
+ */
 class OptimizerPrograms {
   readonly #device: Device;
   readonly #parts: readonly Part[];
@@ -234,7 +237,7 @@ export class LearnerPrograms {
     return this.#gradients.of(sizes, use);
   }
 
-  /** What stands between the halves of passes over several micro-batches, for new bases. */
+  /** Returns the program between the halves of passes over several micro-batches, for new bases. */
   async turn(turn: Turn): Promise<Program> {
     const known = this.#turns.get(turn);
     if (known) return known.program;

@@ -6,7 +6,7 @@ import { InputCovariances } from '../spaces/covariances.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './step.ts';
 
-/** What a learner reads from a task at its end. */
+/** The examples that a learner reads from a task at its end. */
 export interface TaskData {
   /** Batches of its training prompts, for spaces that come from the layers' inputs. */
   readonly sample: readonly Batch[];

@@ -126,7 +126,10 @@ export interface GradientProgram {
  */
 export const PROGRAM_LIMIT = 32;
 
-/** What a program computes: gradients, perhaps with new bases from them alone, or a {@link Half} of a pass for new bases. */
+/**
+ * The purpose of a program: gradients, perhaps with new bases from them alone, or a {@link Half} of a pass for new
+ * bases.
+ */
 export type GradientUse = 'gradients' | 'refresh' | Half;
 
 /** How gradients are computed. */

@@ -1,8 +1,8 @@
 import type { TokenPair } from '../../base/batch.ts';
 
 /**
- * What a part asks of those who run, plan or export a method and do not know its parts. What it does not ask for is
- * absent.
+ * The needs of a part, for those who run, plan or export a method and do not know its parts. What it does not ask for
+ * is absent.
  */
 export interface PartNeeds {
   /** Whose inputs of layers it reads at the beginning of a task: some examples, or as many as at the end. */
@@ -21,7 +21,7 @@ export interface PartNeeds {
   readonly earlierPairs?: true;
   /** Whether it must know the number of tasks. */
   readonly taskCount?: true;
-  /** What the model could do before that it protects: general prompts, or watched tasks too. */
+  /** The earlier abilities of the model that it protects: by general prompts, or by watched tasks too. */
   readonly protects?: 'general' | 'watched';
   /** Whether what the model computes depends on the prompt beyond its weights: formats of weights alone cannot hold it. */
   readonly byPrompt?: true;
@@ -137,7 +137,7 @@ export type InputSpacePlan = HardInputSpacePlan | SoftInputSpacePlan;
 
 interface ExcludedSpace {
   readonly needs: PartNeeds;
-  /** What the space is removed from: the gradient, or the update too. */
+  /** The tensor from which the space is removed: the gradient, or the update too. */
   readonly project: 'gradient' | 'update';
 }
 
@@ -398,7 +398,7 @@ export interface RememberedExample extends TokenPair {
 export interface OwnPartPlan {
   readonly part: 'own';
   readonly needs: PartNeeds;
-  /** What it hands from one task to the next, in words; empty if nothing. */
+  /** The state that it hands from one task to the next, in words; empty if none. */
   readonly handsOn: string;
   /** Makes the part, from what the learner gives it (`ownPart` in learner/open-parts.ts). */
   readonly open: (of: never) => object;
@@ -441,7 +441,7 @@ export const partOf = <Kind extends PartPlan['part']>(
 ): Extract<PartPlan, { readonly part: Kind }> | undefined =>
   parts.find((one): one is Extract<PartPlan, { readonly part: Kind }> => one.part === kind);
 
-/** What all parts of a method ask for together. */
+/** Returns the needs of all parts of a method together. */
 export const needsOf = ({ parts }: Pick<MethodPlan, 'parts'>): PartNeeds =>
   Object.assign({}, ...parts.map(({ needs }) => needs)) as PartNeeds;
 

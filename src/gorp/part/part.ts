@@ -79,7 +79,7 @@ export interface LayerPass {
   readonly meters: Meters;
 }
 
-/** What the update programs of all parts share. */
+/** The tensors that the update programs of all parts share. */
 export interface UpdateParts {
   readonly g: Graph;
   /** f32 [2]: norm of all gradients, and the factor that clips them. */
@@ -107,7 +107,7 @@ export interface TaskOf {
   readonly prompts: readonly Batch[];
 }
 
-/** What measurements at the end of a task need. */
+/** The parts that measurements at the end of a task need. */
 export interface MeasuringOf extends Pick<TaskOf, 'device' | 'network' | 'model' | 'recompute'> {
   /** f32 [1]: a sum of losses, which is never read. */
   readonly loss: Tensor;
@@ -129,7 +129,7 @@ export interface EndedTask extends TaskOf {
   readonly random: (stream: string) => Random;
 }
 
-/** What a task added to the shared space of one tensor. */
+/** The directions that a task added to the shared space of one tensor. */
 export interface Growth {
   /** Number of directions added, and in total. */
   added: number;
@@ -199,7 +199,7 @@ export interface Reserved {
   };
 }
 
-/** What memory is reserved for, at its largest, for a memory plan. */
+/** The sizes for which a memory plan reserves memory, at their largest. */
 export interface Reservation {
   /** Earlier pairs, and tasks in the spaces. */
   readonly pairs: number;
@@ -235,7 +235,7 @@ export interface Part extends Partial<StateOwner> {
     layer: string,
     uses: LayerUses,
   ): { readonly trainable: boolean; readonly gradient: Tensor | undefined; readonly stored?: Tensor } | undefined;
-  /** What it computes from the implicit gradient of a layer's weight. */
+  /** Records what the part computes from the implicit gradient of a layer's weight. */
   ofGradient?(pass: LayerPass): ((dy: Tensor) => Tensor | undefined) | undefined;
   /** The output of a layer, with what this part adds to y. */
   forward?(pass: LayerPass, y: Tensor): Tensor;

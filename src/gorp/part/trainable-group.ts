@@ -91,9 +91,9 @@ export interface GroupSpace {
   /** Whether there is something to exclude: not in the first task. */
   readonly isActive: boolean;
   beginTask(): void;
-  /** What an update program excludes; undefined while there is nothing. */
+  /** Returns the space that an update program excludes; undefined while there is none. */
   excluded(meters: SpaceMeters | undefined): ExcludedSpace | undefined;
-  /** What the next task needs of the spaces of this group alone. */
+  /** Returns the tensors of the spaces of this group alone that the next task needs. */
   state(): StateTensor[];
   /** @param tasks learned so far. @throws GorpError `run/state-does-not-fit`. */
   restore(saved: SavedTensors, tasks: number): Promise<void>;
@@ -126,7 +126,7 @@ export async function savedDirections(
   return directions;
 }
 
-/** What the update programs of all groups share. */
+/** The tensors that the update programs of all groups share. */
 export interface UpdateContext {
   readonly g: Graph;
   readonly clip: Tensor;

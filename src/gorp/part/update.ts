@@ -97,7 +97,7 @@ export interface SpaceMeters {
 /** A space that a step excludes. */
 export interface ExcludedSpace {
   readonly space: StackSpace;
-  /** What is projected: the gradient, or the update too. */
+  /** The tensor that is projected: the gradient, or the update too. */
   readonly project: 'gradient' | 'update';
   readonly meters?: SpaceMeters | undefined;
   /** Adam's first moment as it would be with nothing projected away, in the projected form; changed in place. */

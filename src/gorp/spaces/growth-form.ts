@@ -4,9 +4,9 @@ import type { PackedSymmetric } from '../../linear-algebra/packed-symmetric.ts';
 import type { Look, MeasuredInput } from './input-measurements.ts';
 import type { Growth } from '../part/part.ts';
 
-/** What a task added to the space of an input. */
+/** The directions that a task added to the space of an input. */
 export interface GrownInput extends Growth {
-  /** What the next task adds to: E of a soft space, P of a hard one. */
+  /** The matrix to which the next task adds: E of a soft space, P of a hard one. */
   readonly state: PackedSymmetric;
   /** The task's own main directions, [n, ≤ 16]. */
   readonly directions: Matrix;
@@ -52,7 +52,10 @@ export interface GrowthForm {
   rebuild(names: readonly string[], states: readonly PackedSymmetric[]): Promise<void>;
 }
 
-/** What a task added to the space of an input, and the share of each of its main directions that lies in it now. */
+/**
+ * The directions that a task added to the space of an input, and the share of each of its main directions that lies in
+ * it now.
+ */
 export interface LearnedInput extends GrownInput {
   readonly suppressed: number[];
 }

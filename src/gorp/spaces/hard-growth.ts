@@ -24,7 +24,7 @@ import { NUMBERS, type SpaceWorkbench } from './space-workbench.ts';
 /** Steps w ← w² (3 − 2 w) that turn weights into 0 or 1; one moves a weight of ½ + δ to about ½ + 1.5 δ. */
 const SHARPENINGS = 20;
 
-/** What a hard space removes of an input. */
+/** The directions that a hard space removes of an input. */
 interface Removal extends Pick<GrownInput, 'added' | 'total' | 'heldBefore' | 'spectrum'> {
   /** R [n, n]. */
   readonly residual: Float32Array<ArrayBuffer>;
@@ -99,7 +99,7 @@ export class HardGrowth implements GrowthForm {
     });
   }
 
-  /** What a threshold removes of one input, from its R. */
+  /** Returns the directions that a threshold removes of one input, from its R. */
   async #removalOf(
     residual: Float32Array<ArrayBuffer>,
     look: Look,

@@ -19,7 +19,7 @@ const PASSES = { within: 2, outside: 3 };
 const NUMBERS = { energy: 0, squares: 1, outside: 2, left: 3 };
 const COUNT = Object.keys(NUMBERS).length;
 
-/** What the programs are called, in their order. */
+/** The names of the programs, in their order. */
 const PROGRAMS = ['before growth', 'after growth'] as const;
 
 /** An input whose space grows. */
@@ -31,7 +31,7 @@ export interface MeasuredInput {
   readonly P: Tensor;
 }
 
-/** What is known of an input before its space grows. */
+/** The measurements of an input before its space grows. */
 export interface Look {
   readonly leading: Leading;
   /** tr C and ‖C‖². */
@@ -135,7 +135,7 @@ export class InputMeasurements {
   };
 
   /**
-   * What there is to know of each input before its space grows, in their order.
+   * Measures each input before its space grows, in their order.
    *
    * @throws GorpError `run/not-finite`, with the layer's name.
    */

@@ -24,7 +24,7 @@ export interface SavedInput {
  */
 const MEASURED_AT_ONCE = 8;
 
-/** What grows a number of spaces together. */
+/** The tools that grow a number of spaces together. */
 interface Tools {
   readonly count: number;
   readonly bench: SpaceWorkbench;

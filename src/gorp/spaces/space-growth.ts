@@ -53,8 +53,8 @@ async function growFromMoments(
 }
 
 /**
- * What a run reports of spaces of inputs that have grown (docs/method.md, sections 4.2 and 4.3), for every trained
- * tensor; tensors with the same input have the same.
+ * Reports the growth of spaces of inputs (docs/method.md, sections 4.2 and 4.3), for every trained tensor; tensors with
+ * the same input have the same.
  */
 export const namedGrowths = (
   spaces: {
@@ -72,7 +72,10 @@ export const namedGrowths = (
     }),
   );
 
-/** What a run reports of a tensor's growth, in few digits: a model holds it for every task. @param earlier main directions of the tasks before. */
+/**
+ * Reports a tensor's growth in few digits: a model holds it for every task. @param earlier main directions of the tasks
+ * before.
+ */
 function named(
   group: MeasuredGroup,
   name: string,

@@ -44,7 +44,7 @@ export class SpaceWorkbench {
   /** C of the task, and P of the space. */
   readonly C: Stack;
   readonly P: Stack;
-  /** What is inverted, and where that takes turns: the stacks of {@link inverse}. */
+  /** The matrices to invert, and where that takes turns: the stacks of {@link inverse}. */
   readonly first: Stack;
   readonly second: Stack;
   /** Of each space, {@link NUMBERS}. */
@@ -119,7 +119,7 @@ export class SpaceWorkbench {
     if (failed >= 0) throw notFinite(names[failed]);
   }
 
-  /** What was measured of each space, by {@link NUMBERS}; waits for the device. */
+  /** Returns the measurements of each space, by {@link NUMBERS}; waits for the device. */
   async measured(): Promise<Float32Array[]> {
     const all = new Float32Array(await this.#device.read(this.numbers.storage));
     return this.places.map((_, i) => all.subarray(this.numberOf(i), this.numberOf(i + 1)));

@@ -13,7 +13,7 @@ import { orthonormaliseRows } from '../../linear-algebra/orthonormal.ts';
 import { svd } from '../../linear-algebra/svd.ts';
 import type { Growth } from '../part/part.ts';
 
-/** What a task added to the shared space of one tensor, and that space. */
+/** The directions that a task added to the shared space of one tensor, and that space. */
 export interface SpaceGrowth extends Growth {
   /**
    * S: dimension × total, orthonormal columns, first the earlier ones, unchanged. A soft space gets new columns after

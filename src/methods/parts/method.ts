@@ -40,9 +40,9 @@ export interface Method<N extends string = string, S extends Settings = Settings
   /** Exactly the settings of this method. */
   readonly settings: S;
   readonly rules: readonly Rule<S>[];
-  /** What a name must say besides, if settings choose between several methods; undefined if it says all. */
+  /** Returns a further part of the name, if settings choose between several methods; undefined if there is none. */
   readonly variant?: ((values: ValuesOf<S>) => string) | undefined;
-  /** What the learner has to do. */
+  /** Returns the plan of the method: the parts that the learner carries out. */
   readonly plan: (values: ValuesOf<S>) => MethodPlan;
   readonly schema: v.GenericSchema<unknown, { name: N } & ValuesOf<S>>;
 }
@@ -79,7 +79,7 @@ export function initialValues<S extends Settings>(settings: S): ValuesOf<S> {
  */
 export const inTurn = (...parts: readonly PartPlan[]): MethodPlan => ({ schedule: 'in-turn', parts });
 
-/** What a method needs besides the data of the current task: in a table, and in a sentence. */
+/** Names the needs of a method besides the data of the current task: in a table, and in a sentence. */
 function needsOfPlan(plan: MethodPlan): { readonly brief: string; readonly inWords: string }[] {
   const { replayShare, ownAnswers, taskCount } = needsOf(plan);
   const replays = replayShare !== undefined;
@@ -100,13 +100,13 @@ function needsOfPlan(plan: MethodPlan): { readonly brief: string; readonly inWor
   ];
 }
 
-/** What a method needs, for a table cell; a dash if nothing. Every table of results shows it. */
+/** Names the needs of a method for a table cell; a dash if it has none. Every table of results shows it. */
 export const needsBriefly = (plan: MethodPlan): string =>
   needsOfPlan(plan)
     .map(({ brief }) => brief)
     .join(', ') || '–';
 
-/** What a method needs, as a sentence; empty if nothing. */
+/** Names the needs of a method in a sentence; empty if it has none. */
 export function needsInWords(plan: MethodPlan): string {
   const needs = needsOfPlan(plan).map(({ inWords }) => inWords);
   if (needs.length === 0) return '';

@@ -34,7 +34,7 @@ export const REPLAY_SETTINGS = {
 
 type Values = ValuesOf<typeof REPLAY_SETTINGS>;
 
-/** What a method's name says of what it replays, if that is no stored data. */
+/** Names what a method replays, if that is no stored data. */
 export const replayVariant = ({ replaySource }: Values): string =>
   ({ examples: '', general: 'on general prompts', self: 'on its own answers' })[replaySource];
 

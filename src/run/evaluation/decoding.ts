@@ -5,7 +5,7 @@ import type { Generation } from '../../models/network.ts';
 import { sizeOf, type Tensor } from '../../graph/tensor.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 
-/** What a model answered to a prompt. */
+/** A model's answer to a prompt. */
 export interface WrittenText {
   readonly text: string;
   /** Tokens written, including the end-of-text token. */

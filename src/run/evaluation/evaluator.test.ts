@@ -48,7 +48,7 @@ describe.each(MODELS)('tests of %s', (_, config) => {
   let opened: OpenedNetwork;
   let learner: Learner;
   const owned: OwnedBuffer[] = [];
-  /** What greedy generation writes for each source by itself, up to the end. */
+  /** The answer of greedy generation to each source by itself, up to the end. */
   let alone: number[][];
   beforeAll(async () => {
     device = await acquireTestDevice();

@@ -29,7 +29,7 @@ interface Accuracy {
   examples: number;
 }
 
-/** What a test depends on, and the maximum number of tokens in an answer, with the end. */
+/** The settings that a test depends on, and the maximum number of tokens in an answer, with the end. */
 type TestSettings = Pick<TrainingSettings, 'sourceLength' | 'batchSize' | 'evaluationBatchSize'> & {
   readonly answerLength: number;
 };

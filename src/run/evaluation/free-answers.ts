@@ -14,7 +14,7 @@ import type { EncodedTask } from '../tasks/encoded-task.ts';
 import { decodeToEnd, readValues, type WrittenText, writtenText } from './decoding.ts';
 import { Evaluations, type EvaluationSizes, type SourceSizes } from './evaluation-programs.ts';
 
-/** What testing free answers needs. */
+/** The parts that a test of free answers needs. */
 interface FreeTestParts {
   readonly device: Device;
   readonly network: Pick<Network, 'tokens'>;
@@ -208,7 +208,10 @@ function scoredAtOnce(
 /** The largest batch of a test of free answers: of texts, or of prompts whose answers are scored and written. */
 export type PlannedFreeTest = { readonly text: PlannedBatch } | { readonly written: EvaluationSizes };
 
-/** What a test of free answers takes at most. @param shares whether what sources begin with is read once for all. */
+/**
+ * Returns the largest batch of a test of free answers. @param shares whether what sources begin with is read once for
+ * all.
+ */
 export function largestOfFreeTest(
   { test, form }: Pick<EncodedTask, 'test' | 'form'>,
   { batchSize, evaluationBatchSize }: Pick<FreeTestParts['settings'], 'batchSize' | 'evaluationBatchSize'>,

@@ -6,7 +6,7 @@ import { hasOtherTexts } from '../results/identity.ts';
 import type { Results } from '../results/results.ts';
 import { SCORES } from '../../tasks/forms.ts';
 
-/** What is known of a run before its first measurement. */
+/** The facts of a run before its first measurement. */
 export type RunFacts = Pick<
   Results,
   'id' | 'name' | 'notes' | 'code' | 'startedAt' | 'device' | 'model' | 'settings' | 'tasks' | 'breaks'
@@ -108,7 +108,7 @@ const endingsOf = ({
   ...(endedByLoss && { endedByLoss }),
 });
 
-/** What was measured besides the tasks. @param last round that counts. */
+/** Returns the measurements besides those of the tasks. @param last round that counts. */
 function probedOf({ probes }: Results, last = Infinity): Pick<Results, 'probes'> {
   const { commonQuestions, generalText, own } = probes ?? {};
   const until = <Round extends { round: number }>(rounds: Round[]): Round[] =>

@@ -19,7 +19,7 @@ import type {
   TestTime,
 } from '../results/results.ts';
 
-/** What a run is doing now. `kernels`, `weights`, `tokenize`, `evaluate`, `train` and `checkpoint` carry progress. */
+/** The present work of a run. `kernels`, `weights`, `tokenize`, `evaluate`, `train` and `checkpoint` carry progress. */
 export type Phase =
   | 'device'
   | 'kernels'
@@ -88,7 +88,7 @@ interface Evaluation {
   time: TestTime;
 }
 
-/** What was measured of the model besides its tasks: what it is about, and before training (round 0) or after a round. */
+/** A measurement of the model besides its tasks: its subject, and before training (round 0) or after a round. */
 type ProbeEvent = { readonly type: 'probe' } & (
   | {
       readonly probe: 'commonQuestions';
@@ -113,7 +113,9 @@ export type RunEvent =
   | { type: 'validation'; round: number; step: number; loss: number }
   | Evaluation
   | ProbeEvent
-  /** What the method holds after a round: its shared space, if any, and bytes besides the model and what it trains. */
+  /**
+   * The state of the method after a round: its shared space, if any, and bytes besides the model and what it trains.
+   */
   | {
       type: 'space';
       round: number;
@@ -169,11 +171,11 @@ export const SILENCE_MS = 10_000;
 /** A place where nothing is half done: the run can be saved, paused or stopped here. */
 export interface Rest {
   readonly type: 'rest';
-  /** What has just ended, if it is a place where somebody may ask a run to pause. */
+  /** The work that has just ended, if somebody may ask a run to pause there. */
   readonly after: 'step' | 'round' | null;
 }
 
 export const rest = (after: Rest['after'] = null): Rest => ({ type: 'rest', after });
 
-/** What a run yields while it teaches: what happened, and where it can rest. */
+/** A moment of a run that teaches: an event, or a place where it can rest. */
 export type Moment = RunEvent | Rest;

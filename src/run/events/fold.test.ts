@@ -154,7 +154,7 @@ async function execute(
   return last.results;
 }
 
-/** What only the end of a run knows. */
+/** Returns the values that only the end of a run knows. */
 const endOf = (event: RunEvent): Partial<Results> =>
   event.type === 'finished' || event.type === 'stopped' ? { status: event.type } : {};
 

@@ -135,7 +135,7 @@ function withTest(results: Results, event: EventOf<'evaluation'>): Results {
   };
 }
 
-/** What was measured before by the same means, and this; a round is measured once. */
+/** Adds a measurement to those by the same means; a round is measured once. */
 function withProbe(probes: Results['probes'] = {}, event: EventOf<'probe'>): NonNullable<Results['probes']> {
   if (event.probe === 'own') {
     const { about, measured } = event;

@@ -34,7 +34,7 @@ export interface CheckpointStore {
   last(): Promise<SavedRun | null>;
 }
 
-/** What a run needs from where it runs: a page's worker, or Node. */
+/** The parts that a run needs from where it runs: a page's worker, or Node. */
 export interface RunHost extends TaskHost {
   /**
    * The device that the run computes on; the run owns and frees it.
@@ -83,7 +83,7 @@ export interface RunHost extends TaskHost {
   code: Results['code'];
 }
 
-/** What the ledger of a device counts. */
+/** Returns the counts of a device's ledger. */
 export const memoryOf = (device: Device): { liveBytes: number; peakBytes: number; liveBuffers: number } => {
   const { liveBytes, peakBytes, liveBuffers } = device.buffers;
   return { liveBytes, peakBytes, liveBuffers };

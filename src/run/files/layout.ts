@@ -22,7 +22,7 @@ export const ADAPTER_FILE = 'adapter/adapter_model.safetensors';
 export const ADAPTER_CONFIG_FILE = 'adapter/adapter_config.json';
 /** W of the layers trained full-rank, under the names of the model. */
 export const WEIGHTS_FILE = 'full_rank_weights.safetensors';
-/** What earlier tasks left: shared spaces, main directions, a method's own tensors, frozen pairs. */
+/** The file of what earlier tasks left: shared spaces, main directions, a method's own tensors, frozen pairs. */
 export const STATE_FILE = 'state.safetensors';
 /** Within a task: what a step passes to the next. */
 export const STEP_FILE = 'step.safetensors';

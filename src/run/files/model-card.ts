@@ -13,7 +13,7 @@ import type { SavedRound } from './saved-round.ts';
 import { methodTitle } from '../../methods/registry.ts';
 import { namedRounds, roundName, roundOf } from '../settings/schedule.ts';
 
-/** What a model was saved as: an adapter, PEFT's or llama.cpp's, or the whole model in a format. */
+/** The form of a saved model: an adapter, PEFT's or llama.cpp's, or the whole model in a format. */
 export type SavedAs = 'adapter' | 'gguf-adapter' | 'safetensors' | 'onnx' | 'gguf';
 const isAdapter = (savedAs: SavedAs): boolean => savedAs === 'adapter' || savedAs === 'gguf-adapter';
 
@@ -80,7 +80,10 @@ function header(results: Results, licence: string | null, savedAs: SavedAs): str
 const measuredAfter = ({ settings, accuracy }: Results, round: number): boolean =>
   settings.order.some((_, j) => isTested(accuracy, round, j));
 
-/** What the hub shows beside a model: averages over the tasks by each of their scores, and what it knows still. */
+/**
+ * Returns the lines that the hub shows beside a model: averages over the tasks by each of their scores, and what it
+ * knows still.
+ */
 function modelIndex(results: Results): string[] {
   const { settings, tasks, measures } = results;
   const metrics: [type: string, name: string, value: number | null | undefined][] = [];
@@ -174,7 +177,7 @@ ${JSON.stringify({ method, order, training, perTask }, null, 2)}
 `;
 }
 
-/** What the model still knows after a round, in lines; nothing of what was not measured. */
+/** Describes what the model still knows after a round, in lines; leaves out what was not measured. */
 function knownText(results: Results, last: number): string {
   const text = generalTextChange(results, last);
   const kept = keptQuestions(results).find(({ round }) => round === last);

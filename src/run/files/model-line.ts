@@ -29,7 +29,7 @@ const TaughtLessonSchema = v.object({
 });
 export type TaughtLesson = v.InferOutput<typeof TaughtLessonSchema>;
 
-/** What a saved model says of itself: its base, and what it was taught. */
+/** A summary of a saved model: its base, and what it was taught. */
 export const ModelSummarySchema = v.object({
   /** The run that taught the last lesson, and what a person called it; null and empty if unknown. */
   run: v.nullable(v.string()),
@@ -65,7 +65,7 @@ export async function readSummary(manifest: ByteFile): Promise<ModelSummary | nu
   }
 }
 
-/** What a model says of itself, which a run saved after a round. */
+/** Summarises the model that a run saved after a round. */
 export function summaryOfModel({ round, results, lessons }: Saved): ModelSummary {
   const { id, name = '', startedAt, settings, tasks, accuracy, model } = results;
   return {
@@ -93,7 +93,7 @@ export function summaryOfModel({ round, results, lessons }: Saved): ModelSummary
   };
 }
 
-/** What a model is called: the names of what it was taught. */
+/** Returns the name of a model: the names of what it was taught. */
 export const taughtName = ({ lessons }: Pick<ModelSummary, 'lessons'>): string =>
   lessons.map(({ name }) => name).join(', ');
 

@@ -57,7 +57,7 @@ const PLACES = {
   'the last step of all': isAt('train', 2, 6),
 };
 
-/** What must be equal: everything but times, and health samples, which are taken at certain times. */
+/** Returns the parts that must be equal: everything but times, and health samples, which are taken at certain times. */
 const comparable = ({ curves, accuracy, measures, spaces, stateBytes, tasks, ...results }: Results): unknown => ({
   step: curves.step,
   round: curves.round,

@@ -268,7 +268,7 @@ describe('the base model of a round', () => {
     first = rounds.get(`${FOLDER}/1-gloss`) as Files;
   });
 
-  /** What the host is asked to open, and the last event of the run. */
+  /** Returns what the host is asked to open, and the last event of the run. */
   async function onwards(
     files: Files,
     model: ModelFiles,

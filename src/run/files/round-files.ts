@@ -80,9 +80,9 @@ async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Arr
 }
 
 /**
- * What a round saves: its state, from which the next round resumes, and PEFT's description of its adapter. Tensors are
- * read from the device when a file is written. Adapters with gates get no such description, since PEFT would count all of
- * them fully, but a note that says so.
+ * Returns the files of a round: its state, from which the next round resumes, and PEFT's description of its adapter.
+ * Tensors are read from the device when a file is written. Adapters with gates get no such description, since PEFT
+ * would count all of them fully, but a note that says so.
  *
  * @param base the trained model, as it was loaded.
  * @param onBytes receives how much of the tensors has been written.

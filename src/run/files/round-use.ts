@@ -8,7 +8,7 @@ import { answerLengthIn } from '../tasks/encoded-task.ts';
 import { type Prediction, promptOfPrediction, readPredictions } from './predictions.ts';
 import type { SavedRound } from './saved-round.ts';
 
-/** What a user has to know to use what a round trained. */
+/** The facts that a user needs to use what a round trained. */
 export interface RoundUse {
   /** Its folder below those of all rounds: `logs_and_outputs/order_1/outputs/1-dbpedia`. */
   folder: string;

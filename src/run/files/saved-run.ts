@@ -29,7 +29,7 @@ export interface RunState {
   /** Names the data: see {@link dataHash}. */
   readonly data: string;
   readonly learner: LearnerState;
-  /** What the model was taught, in order, with this run's finished tasks. Missing in files of earlier versions. */
+  /** The lessons of the model, in order, with this run's finished tasks. Missing in files of earlier versions. */
   readonly lessons: readonly Lesson[];
   /** How many of them the model had been taught when this run began. */
   readonly taughtBefore: number;
@@ -47,7 +47,7 @@ export interface SavedRun extends Omit<RunState, 'learner'> {
 /** A file of a saved state by its path in the folder, or null. */
 export type OpenFile = (path: string) => Promise<ByteFile | null>;
 
-/** What a saved state is for. A round is one at the end of a task; a checkpoint may be anywhere. */
+/** The kind of a saved state. A round is one at the end of a task; a checkpoint may be anywhere. */
 type StateKind = 'round' | 'checkpoint';
 
 const KINDS = {
@@ -135,7 +135,7 @@ export interface CheckpointFile extends OutputFile {
 interface Writing {
   /** Receives how many bytes of tensors have been written. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
-  /** What the checkpoint before the last of the same learner saved: what has not changed since is marked as such. */
+  /** The files of the checkpoint before the last of the same learner: what has not changed since is marked as such. */
   readonly before?: WrittenFiles | undefined;
 }
 
@@ -299,12 +299,12 @@ export async function openCheckpoint(open: OpenFile): Promise<SavedRun> {
   return saved;
 }
 
-/** What the page shows of a checkpoint. */
+/** The facts of a checkpoint that the page shows. */
 interface CheckpointSummary {
   /** The run it belongs to. */
   readonly id: string | undefined;
   readonly startedAt: string;
-  /** What it had measured. */
+  /** The results until then. */
   readonly results: Results;
   readonly settings: RunSettings;
   readonly round: number;

@@ -6,7 +6,7 @@ import { ADAPTER_CONFIG_FILE, ROUND_FILE } from './layout.ts';
 import { openSavedRound } from './saved-round.ts';
 import { bad, type OpenFile, readManifest } from './saved-run.ts';
 
-/** What a person shares of a model. */
+/** The choices of a person who shares a model. */
 interface Sharing {
   /** Whether the texts of its tests go along, by which somebody else can see what it forgets. */
   readonly withTests: boolean;

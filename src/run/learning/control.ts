@@ -7,7 +7,7 @@ export class Stopped extends GorpError {
   }
 }
 
-/** What a run does at a place where it may pause or stop. */
+/** The calls of a run at a place where it may pause or stop. */
 interface PauseHooks {
   /** Finishes pending work before the clock stops or the run ends. */
   readonly settle?: () => Promise<void>;

@@ -17,7 +17,7 @@ export type TestOfTask = TestedTask & { task: EncodedTask };
 
 type Tested = Awaited<ReturnType<Evaluator['evaluate']>>;
 
-/** What tests need. */
+/** The parts that tests need. */
 interface TestParts {
   readonly settings: RunSettings;
   readonly device: Device;

@@ -23,7 +23,7 @@ export const unendingWarmUp = (task: string, warmup: number, steps: number): str
         `${task}: a warm-up of ${warmup} steps is not over after the ${steps} of the task, so the rates never reach their values.`,
       ];
 
-/** What is doubtful about ending a task by its losses on held-out examples; nothing if it does not end so. */
+/** Returns doubts about ending a task by its losses on held-out examples; none if it does not end so. */
 export function doubtfulEnding(
   task: string,
   { loadBest, earlyStoppingPatience: patience, validationSteps }: TrainingSettings,

@@ -38,7 +38,7 @@ export class Checkpointer {
   #took = 0;
   #isAsked = false;
   #saved = '';
-  /** What the last two checkpoints of this learner hold, the last one last. */
+  /** The files of the last two checkpoints of this learner, the last one last. */
   #written: readonly (WrittenFiles | undefined)[] = [];
 
   constructor(host: Pick<RunHost, 'checkpoints' | 'emit' | 'now'>) {
@@ -137,7 +137,7 @@ function keyOf({ round, phase, steps }: DataPosition, { tasks, accuracy }: Resul
   return [round, phase, steps, tested.length].join(' ');
 }
 
-/** What saving the files of rounds needs. */
+/** The parts that saving the files of rounds needs. */
 interface RoundSaverParts {
   readonly host: RunHost;
   readonly control: RunControl;

@@ -42,7 +42,7 @@ function whatBroke({ loss, gradientNorm, layers }: StepRecord, parameters: reado
 // Approximate seconds of training between two reports.
 const REPORT_SECONDS = 0.25;
 
-/** What reports need, and who receives them. */
+/** The parts that reports need, and who receives them. */
 interface ReportParts {
   readonly device: Device;
   readonly network: Network;

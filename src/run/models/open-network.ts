@@ -29,7 +29,7 @@ interface Reading extends Pick<TrainingSettings, 'promptForm'> {
 }
 type Lengths = Pick<TrainingSettings, 'sourceLength' | 'targetLength'>;
 
-/** What the small files of a model say, once they are known to fit together. */
+/** The content of the small files of a model, once they are known to fit together. */
 export interface KnownModel {
   readonly tokenizer: Tokenizer;
   readonly targets: TargetModules;

@@ -151,7 +151,7 @@ export interface RunCosts {
   readonly steps: readonly Work[];
   /** One test example of each task. */
   readonly tests: readonly Work[];
-  /** What round 1, 2, … reads when it begins; and what it reads and builds at its end. */
+  /** The work at the beginning of round 1, 2, …; and at its end. */
   readonly begins: readonly Work[];
   readonly ends: readonly Work[];
   /** One measurement of the loss on the held-out examples of round 1, 2, …. */
@@ -185,7 +185,7 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
     const batches = Math.ceil(Math.min(space.samples[when], examples) / training.batchSize);
     return times(batches, shorter(space.read, share(task)));
   };
-  /** What is read and built before the first task, if the base model is protected. */
+  /** Number of examples that are read before the first task, if the base model is protected. */
   const protects = tasks.reduce((sum, task) => sum + task.protects, GENERAL_PROMPTS.train.length);
   const protection = (first: PlannedTask): Work =>
     needsOf(planOf(method)).protects === undefined

@@ -4,7 +4,7 @@ import { formatBytes } from '../../base/units.ts';
 import type { DeviceFacts } from '../../device/device.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
 
-/** What memory is used for: the purposes of buffers, and read-back. */
+/** The uses of memory: the purposes of buffers, and read-back. */
 export const PARTS = [...BUFFER_PURPOSES, 'readBack'] as const;
 type Part = (typeof PARTS)[number];
 
@@ -50,7 +50,7 @@ export const totalOf = (parts: Parts): number => PARTS.reduce((sum, part) => sum
 
 type Advised = Pick<TrainingSettings, 'frozenWeights' | 'activations'>;
 
-/** What would reduce the memory of a run with these settings; for one moment, if it is known. */
+/** Advises how to reduce the memory of a run with these settings; for one moment, if it is known. */
 export function adviceFor({ frozenWeights, activations }: Advised, moment?: Moment): string {
   const helpsToRecompute = activations === 'keep' && (moment === undefined || moment === 'training');
   const batch = moment === 'testing' ? 'a smaller test batch' : 'a smaller batch';

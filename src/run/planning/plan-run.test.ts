@@ -124,7 +124,7 @@ const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatc
   tests: [testAhead(evaluationBatchSize, S, { nodes: 1 + 3 * (T - 1), choices: 3 * T })],
 });
 
-/** What is on a device, by part and buffer by buffer. */
+/** The memory on a device, by part and buffer by buffer. */
 interface Measured {
   readonly measured: ReturnType<typeof bytesByPart>;
   readonly live: readonly OwnedBuffer[];

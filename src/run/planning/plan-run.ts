@@ -17,7 +17,7 @@ import { type Effort, NO_WORK, sumOf, type TestEffort, times } from './duration.
 import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
 import { type PlannedWork, tokensIn } from './planned-work.ts';
 
-/** What a memory plan depends on. */
+/** The facts that a memory plan depends on. */
 export interface MemoryQuestion {
   /** The model's config.json. */
   readonly config: unknown;

@@ -34,7 +34,7 @@ interface PlannedTest extends EvaluationSizes {
   readonly pool: PoolSizes;
 }
 
-/** What memory needs to know of a run's work. */
+/** The facts about a run's work that memory depends on. */
 export interface PlannedWork {
   /** Tasks learned one after another: spaces and frozen adapters grow with them. */
   readonly tasks: number;
@@ -63,7 +63,7 @@ export interface PlannedWork {
 
 type Planned = Pick<RunSettings, 'method' | 'training'>;
 
-/** What a run works on besides its tasks. */
+/** The texts that a run works on besides its tasks. */
 interface Beside {
   /** The batches of what is protected. */
   readonly protects?: readonly Batch[];
@@ -281,7 +281,7 @@ export const trainingTokens = (
   return tokensIn(largestBatch(settings, tasks, 'train', settings.training.batchSize, answered));
 };
 
-/** What the time of a run needs to know of an encoded task. */
+/** Returns the facts of an encoded task that the time of a run depends on. */
 export function plannedTask(task: EncodedTask): PlannedTask {
   const { name, train, protects, validation, test, form, candidates, longestAnswer } = task;
   const texts = [...train, ...protects, ...test];

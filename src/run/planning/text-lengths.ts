@@ -46,8 +46,8 @@ export function enoughFor({ tasks, positions }: TextLengths): number | null {
 }
 
 /**
- * What a chosen model has set by itself so far. It follows the texts as long as the settings still have these values:
- * what a person enters stays.
+ * The values that a chosen model has set by itself so far. It follows the texts as long as the settings still have
+ * these values: what a person enters stays.
  */
 export interface ModelDefaults {
   readonly model: string;
@@ -56,7 +56,7 @@ export interface ModelDefaults {
   readonly form: boolean;
 }
 
-/** What a model that is just chosen has set: the values that runs start with. */
+/** Returns the values that a model which is just chosen has set: those that runs start with. */
 export const firstModelDefaults = (model: string): ModelDefaults => ({
   model,
   sourceLength: startingTraining(model).sourceLength,

@@ -16,7 +16,7 @@ const SECONDS_PER_BYTE = 1 / 150e6;
 /** Estimates the time left from planned operations and what each kind of them has taken so far. */
 export class TimeEstimate {
   readonly #left: Record<WorkKind, number>;
-  /** What each kind of work has taken so far. */
+  /** The time of each kind of work so far. */
   readonly #paces = new Map<WorkKind, Pace>();
   /** Seconds of all work so far. */
   #clock = 0;
@@ -90,7 +90,10 @@ interface Done {
   readonly seconds: number;
 }
 
-/** What a kind of work has taken, less of what is long ago; and the mean distance of a stretch's pace from it, as logarithms. */
+/**
+ * The time of a kind of work, less of what is long ago; and the mean distance of a stretch's pace from it, as
+ * logarithms.
+ */
 interface Pace extends Done {
   readonly count: number;
   readonly spread: number;
@@ -144,7 +147,7 @@ export interface PlannedRun extends TestedRounds {
   readonly stateBytes: number;
 }
 
-/** What is left of a run at a place of it. */
+/** Returns the work that is left of a run at a place of it. */
 export function workLeft(
   place: DataPosition,
   { before, rounds, costs, steps, validationSteps, examples, stateBytes }: PlannedRun,

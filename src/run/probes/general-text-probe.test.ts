@@ -19,7 +19,7 @@ afterAll(async () => {
   await device.destroy();
 });
 
-/** What transformers and PyTorch say of a text, by model: tools/golden/general_text.py. */
+/** The losses of transformers and PyTorch for a text, by model: tools/golden/general_text.py. */
 interface Expected extends EncodedExample {
   readonly before: readonly number[];
   readonly after: readonly number[];

@@ -26,7 +26,7 @@ const LIKELIEST = 64;
 /** Probability that a sum of as many may lack or exceed by rounding. */
 const ROUNDING = 1e-6;
 
-/** What a model says at every token of a label. */
+/** The scores of a model at every token of a label. */
 export interface ScoredLabel {
   /** Number of tokens of the label, n, and of those compared at each, k. */
   readonly tokens: number;
@@ -45,7 +45,7 @@ export class GeneralTextProbe {
   readonly #text: GeneralText;
   readonly #examples: readonly EncodedExample[];
   readonly #batchTokens: number;
-  /** What the base model says of each example: some megabytes of the host's memory. */
+  /** The scores of the base model for each example: some megabytes of the host's memory. */
   #base: readonly ScoredLabel[] | undefined;
 
   /**
@@ -59,7 +59,7 @@ export class GeneralTextProbe {
     this.#batchTokens = batchTokens;
   }
 
-  /** What results say of the text. */
+  /** The description of the text in results. */
   get about(): GeneralTextReport {
     return reportOfText(this.#text);
   }
@@ -164,7 +164,7 @@ function batchesOf(examples: Batch, batchTokens: number): number[][] {
   return batches;
 }
 
-/** What scoring needs: the network, and its layers as they are. */
+/** The parts that scoring needs: the network, and its layers as they are. */
 interface ScoringParts {
   readonly device: Device;
   readonly network: Network;

@@ -84,7 +84,7 @@ export const reportOfText = ({
   })),
 });
 
-/** What texts are cut to: passages of so many tokens at most, and their number. */
+/** The sizes that texts are cut to: passages of so many tokens at most, and their number. */
 interface Fitting {
   readonly longest: number;
   readonly count: number;

@@ -26,13 +26,13 @@ export interface ProbedModel {
 export interface Probe {
   /** Its name in results, logs and tables: letters, digits and dashes. */
   readonly name: string;
-  /** What it measures, in a few words. */
+  /** The measured quantity, in a few words. */
   readonly title: string;
   /** Measures a model. What it throws ends the run with the probe's name. */
   readonly measure: (model: ProbedModel) => Promise<number>;
 }
 
-/** What a probe needs of a run. */
+/** The parts that a probe needs of a run. */
 interface ProbeParts {
   readonly device: Device;
   readonly network: Network;

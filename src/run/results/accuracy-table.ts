@@ -77,7 +77,7 @@ export function accuracyLines(label: string, runs: readonly Results[]): string[]
   ];
 }
 
-/** What became of what the model could do before, a line for each score. */
+/** Describes the change of what the model could do before, a line for each score. */
 function watchedLines(results: Results): string[] {
   const lines = watchedSums(results).map(({ score, before, now, tasks }) => {
     const text = score === 'loss' ? lossText : percentText;
@@ -90,13 +90,13 @@ function watchedLines(results: Results): string[] {
   return lines.length + idle.length === 0 ? [] : ['', ...lines, ...idle];
 }
 
-/** What became of the loss on general text. */
+/** Describes the change of the loss on general text. */
 function textLines(results: Results): string[] {
   const change = generalTextChange(results);
   return change === null ? [] : ['', generalTextSentence(change)];
 }
 
-/** What probes of plugins measured before training and last. */
+/** Lists the first and last measurements of the probes of plugins. */
 const probeLines = ({ probes }: Results): string[] =>
   (probes?.own ?? [])
     .filter(({ rounds }) => rounds.length > 0)

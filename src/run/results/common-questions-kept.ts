@@ -7,7 +7,7 @@ interface LostQuestion {
   readonly after: string;
 }
 
-/** What a model still knows of the questions of common knowledge after a round. */
+/** The questions of common knowledge that a model still answers after a round. */
 interface KeptQuestions {
   readonly round: number;
   /** Questions asked, and how many of them it answered rightly before training. */

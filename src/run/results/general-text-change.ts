@@ -14,7 +14,7 @@ export interface GeneralTextState {
   readonly promptDivergence: number | null;
 }
 
-/** What training did to the loss on general text. */
+/** The change of the loss on general text by training. */
 interface GeneralTextChange {
   readonly before: GeneralTextState;
   readonly now: GeneralTextState;
@@ -46,8 +46,8 @@ export function generalTextStates({ probes }: Pick<Results, 'probes'>): GeneralT
 }
 
 /**
- * What became of the loss on general text, from before training to a round, by default the last one measured. Null
- * without both.
+ * Returns the change of the loss on general text, from before training to a round, by default the last one measured.
+ * Null without both.
  *
  * The change is a ratio of sums, nats over tokens, and its interval that of ratios over paired passages (docs/method.md,
  * eq. (34); Cochran, Sampling Techniques, 1977, section 6.4).

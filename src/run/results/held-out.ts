@@ -4,8 +4,8 @@ import type { Results } from './results.ts';
 export type HeldOutLosses = NonNullable<Results['validation']>;
 
 /**
- * What the losses on held-out examples in a task say, as transformers' `EarlyStoppingCallback` counts: a validation is
- * idle if it does not fall below the lowest loss before it by more than `threshold`.
+ * Reads the losses on held-out examples in a task as transformers' `EarlyStoppingCallback` does: a validation is idle
+ * if it does not fall below the lowest loss before it by more than `threshold`.
  *
  * @param losses in their order; null or infinite if not finite.
  * @returns the index of the lowest loss, −1 if none is finite, and the number of idle validations at the end.

@@ -6,8 +6,8 @@ import type { TrainingSettings } from '../settings/settings.ts';
 import type { ModelReport, Results } from './results.ts';
 
 /**
- * What a run was made of, as its results tell: the model's files (`model.weights`, `model.files`), the date that its
- * chat template prints (`model.date`), the texts of every task (`tasks[].texts`), and the settings. A run is resumed,
+ * The sources of a run, as its results tell: the model's files (`model.weights`, `model.files`), the date that its chat
+ * template prints (`model.date`), the texts of every task (`tasks[].texts`), and the settings. A run is resumed,
  * tested, exported or reused only with the same; what differs is named.
  */
 export type Identity = Pick<Results, 'model' | 'tasks' | 'settings'>;
@@ -52,7 +52,7 @@ export const hasOtherTexts = ({ tasks }: Pick<Identity, 'tasks'>, task: string, 
   return then !== undefined && then !== now;
 };
 
-/** What is taken up, for messages. */
+/** The saved state from which a run resumes, for messages. */
 export type ResumeSource = 'round' | 'checkpoint';
 
 /** @throws GorpError if the small files of a model are not those of a run, naming them. */

@@ -25,8 +25,8 @@ const NOT_RECORDED = 'not recorded';
 const FILES = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'generation_config.json'];
 
 /**
- * What a run worked with: by hash `weights`, `files.NAME` for the model's small files, `texts.TASK` for each task; and
- * `score.TASK`, the score that counts for it.
+ * Returns the sources of a run: by hash `weights`, `files.NAME` for the model's small files, `texts.TASK` for each
+ * task; and `score.TASK`, the score that counts for it.
  */
 export function sourcesOfRun({ model, tasks }: Pick<Results, 'model' | 'tasks'>): FlatSettings {
   const names = [...new Set([...FILES, ...Object.keys(model.files ?? {})])];
@@ -39,7 +39,7 @@ export function sourcesOfRun({ model, tasks }: Pick<Results, 'model' | 'tasks'>)
   return new Map([['weights', model.weights ?? NOT_RECORDED], ...files, ...texts, ...scores]);
 }
 
-/** What people call a source of {@link sourcesOfRun}; null for other paths. */
+/** Returns the name that people know for a source of {@link sourcesOfRun}; null for other paths. */
 export function sourceName(path: string): string | null {
   if (path === 'weights') return path;
   const [, kind, name] = /^(files|texts|score)\.(.+)$/.exec(path) ?? [];

@@ -109,7 +109,7 @@ export type LayerSample = v.InferOutput<typeof LayerSampleSchema>;
 const TaskReportSchema = v.strictObject({
   name: text,
   kind: text,
-  /** What its answers are; labels if missing. */
+  /** The form of its answers; labels if missing. */
   form: v.optional(v.picklist(TASK_FORMS)),
   /** Its main score, if not the first of its form. */
   score: v.exactOptional(v.picklist(SCORES)),
@@ -189,13 +189,13 @@ export type CommonQuestionsReport = v.InferOutput<typeof CommonQuestionsReportSc
 const OwnProbeReportSchema = v.strictObject({ name: text, title: text });
 export type OwnProbeReport = v.InferOutput<typeof OwnProbeReportSchema>;
 
-/** What it measured before training (round 0) or after a round. */
+/** A measurement before training (round 0) or after a round. */
 const OwnProbeRoundSchema = v.strictObject({ round, value: finite });
 export type OwnProbeRound = v.InferOutput<typeof OwnProbeRoundSchema>;
 
-/** What a run found on general text before training (round 0) or after a round; null if it was not finite. */
 const bits = v.pipe(v.string(), v.regex(/^[\da-f]*$/));
 
+/** The scores of general text before training (round 0) or after a round; null if they were not finite. */
 const GeneralTextRoundSchema = v.strictObject({
   round,
   /** Mean −log p per token of each passage. */
@@ -208,7 +208,7 @@ const GeneralTextRoundSchema = v.strictObject({
 export type GeneralTextRound = v.InferOutput<typeof GeneralTextRoundSchema>;
 
 /**
- * What a model is asked about a text: every token after those before it; the tokens of hidden spans, as T5 was
+ * The ways to measure a model by a text: every token after those before it; the tokens of hidden spans, as T5 was
  * pre-trained; or the second half after the first, of an encoder-decoder without tokens that mark spans.
  */
 const OBJECTIVES = ['next-token', 'spans', 'continuation'] as const;
@@ -249,7 +249,7 @@ export const FieldsSchema = v.strictObject({
   version: v.literal(2),
   /** Unique among all runs; files of earlier versions lack it. */
   id: v.optional(v.pipe(v.string(), v.uuid())),
-  /** What a person called the run, and wrote about it. */
+  /** A person's name for the run, and notes on it. */
   name: v.exactOptional(v.pipe(text, v.maxLength(MOST_NAME))),
   notes: v.exactOptional(v.pipe(text, v.maxLength(MOST_NOTES))),
   /** The program, and the plugins that it ran with, each by SHA-256 of its file. */
@@ -297,7 +297,7 @@ export const FieldsSchema = v.strictObject({
   right: v.exactOptional(
     v.array(v.strictObject({ round, task: round, exact: v.exactOptional(bits), ranked: v.exactOptional(bits) })),
   ),
-  /** What is measured of the model besides its tasks. Files of earlier versions lack it. */
+  /** Measurements of the model besides its tasks. Files of earlier versions lack it. */
   probes: v.exactOptional(
     v.strictObject({
       commonQuestions: v.exactOptional(
@@ -324,13 +324,13 @@ export const FieldsSchema = v.strictObject({
   ),
   spaces: v.array(v.strictObject({ round, tensors: v.array(TensorSpaceSchema) })),
   /**
-   * What the method stores after each round besides the model and what it trains: shared spaces, importances,
+   * The bytes that the method stores after each round besides the model and what it trains: shared spaces, importances,
    * remembered examples. Files of earlier versions do not say.
    */
   stateBytes: v.optional(v.array(v.strictObject({ round, bytes: count }))),
   /** Where the run was interrupted and resumed; files of earlier versions do not say. */
   breaks: v.optional(v.array(BreakSchema)),
-  /** What the model knew when the run began: its first tasks, and the seconds they took; missing of a base model. */
+  /** The tasks that the model knew when the run began, and the seconds they took; missing of a base model. */
   taughtBefore: v.exactOptional(v.strictObject({ tasks: count, seconds: finite })),
   /** Rounds that somebody ended before their last step, to keep what they had learned; missing if there are none. */
   cutShort: v.exactOptional(v.array(v.strictObject({ round, steps: count, planned: count }))),

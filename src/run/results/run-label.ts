@@ -1,6 +1,6 @@
 import type { Results } from './results.ts';
 
-/** What a person calls a run, and writes about it; both may be empty. */
+/** A person's name for a run, and notes on it; both may be empty. */
 export interface RunLabel {
   readonly name: string;
   readonly notes: string;

@@ -1,6 +1,6 @@
 /**
- * What a run measured, in files that other tools open: event files of TensorBoard (which Trackio and Weights & Biases
- * import), a wide CSV, the state of transformers' Trainer, and Avalanche's table of tests.
+ * The measurements of a run in files that other tools open: event files of TensorBoard (which Trackio and Weights &
+ * Biases import), a wide CSV, the state of transformers' Trainer, and Avalanche's table of tests.
  */
 import { methodOf } from '../../methods/registry.ts';
 import { type Cell, csvLine } from '../../base/visible.ts';
@@ -74,7 +74,7 @@ function ratesAt({ settings: { method }, curves }: Results, i: number): [name: s
 const lastStepOf = ({ curves }: Results, round: number): number =>
   curves.step[curves.round.findLastIndex((one) => one <= round)] ?? 0;
 
-/** What was measured of the model after rounds: tests by every score of a task, general text, questions. */
+/** Yields the measurements of the model after rounds: tests by every score of a task, general text, questions. */
 function* measuredIn(results: Results): Generator<[name: string, round: number, value: number]> {
   const { tasks, accuracy, probes } = results;
   for (const score of SCORES) {

@@ -167,7 +167,7 @@ export const pOf = ({ ap, answersP }: Contrast): number | null => ap.p ?? answer
 export const titleOf = ({ label, tried }: Pick<ReportedMethod, 'label' | 'tried'>): string =>
   [label, ...Object.entries(tried).map(([key, one]) => `${key}=${one}`)].join(' ');
 
-/** What is missing first, then the claim. */
+/** Returns the opening of the report: first what is missing, then the claim. */
 export function openingBlocks({ planned, made, untuned, claim }: StudyReport): ReportBlock[] {
   const waiting = untuned.map(({ part, label }) => `${label} of ${part}`).join(', ');
   return [

@@ -5,7 +5,7 @@ import { turnedBetween } from './answers.ts';
 import type { Interval } from './paired-runs.ts';
 import type { Results } from './results-fields.ts';
 
-/** What became of a task's right answers between two tests of the same examples. */
+/** The change of a task's right answers between two tests of the same examples. */
 interface AnswerChange extends Turned {
   readonly task: string;
   /** The later test: the last round. */
@@ -19,8 +19,8 @@ interface AnswerChange extends Turned {
 type Tested = Pick<Results, 'settings' | 'tasks' | 'accuracy' | 'right'>;
 
 /**
- * What became of each task since its own round, and of a task that is only watched since before training; only of tasks
- * that count by exact match, where the results say which examples were right.
+ * Returns the changes of each task since its own round, and of a task that is only watched since before training; only
+ * of tasks that count by exact match, where the results say which examples were right.
  */
 export function answerChanges(results: Tested): AnswerChange[] {
   const { settings, tasks, accuracy } = results;

@@ -3,7 +3,7 @@ import { mainScore, type Score } from '../../tasks/forms.ts';
 
 type Watching = Pick<Results, 'tasks' | 'accuracy'>;
 
-/** What became of the watched tasks of one score: means before training and in the last tests. */
+/** The scores of watched tasks by one measure: means before training and in the last tests. */
 export interface WatchedSum {
   readonly score: Score;
   readonly before: number;
@@ -57,7 +57,7 @@ function isChance(
 export const idleTasks = (results: Watching): string[] =>
   watchedTasks(results).flatMap(({ name, isIdle }) => (isIdle ? [name] : []));
 
-/** What the model could do before, and what it can do now, by score; tasks near chance are left out. */
+/** Sums what the model could do before, and what it can do now, by score; tasks near chance are left out. */
 export function watchedSums(results: Watching): WatchedSum[] {
   const sums = new Map<Score, { name: string; before: number; now: number }[]>();
   for (const { name, score, before, now, isIdle } of watchedTasks(results)) {

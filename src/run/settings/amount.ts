@@ -58,7 +58,7 @@ export function amountOf(
   return { steps, tests };
 }
 
-/** What the time of a run needs to know of a task. */
+/** The facts of a task that the time of a run depends on. */
 export interface PlannedTask extends TaskAmount {
   /** Training examples that are held out. */
   readonly heldOut: number;

@@ -63,7 +63,7 @@ const isAsLong = (round: MeasuredText['rounds'][number], { tokens, bytes }: Meas
   [bytes, round.losses, round.divergences].every(({ length }) => length === tokens.length) &&
   round.prompts.length <= MOST_TASKS;
 
-/** What does not agree in size, in words; null if all does. */
+/** Names the parts that do not agree in size, in words; null if all do. */
 export function sizeFault({ settings, tasks, accuracy, probes, curves, spaces }: Sized): string | null {
   const [rows, columns] = [settings.order.length + 1, tasks.length];
   const learned = tasks.findIndex(({ watched }) => watched === true);

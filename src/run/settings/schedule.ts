@@ -1,7 +1,7 @@
 import type { Schedule } from '../../gorp/part/method-plan.ts';
 import { type MethodSettings, planOf } from '../../methods/registry.ts';
 
-/** What a round is: the tasks it trains on and those it is tested on, both counted from 0. */
+/** A round: the tasks it trains on and those it is tested on, both counted from 0. */
 export interface Round {
   /** Row of the accuracy matrix: R[t] is the accuracy after tasks 1..t have been learned. */
   readonly number: number;
@@ -56,7 +56,7 @@ export const roundName = ({ order, method }: Scheduled, round: number): string =
 /** Tasks that a run is named after. */
 const MOST_NAMED = 4;
 
-/** What a run learns, as its name: `mails, chats`; of many tasks, the first and how many more. */
+/** Names the tasks that a run learns: `mails, chats`; of many tasks, the first and how many more. */
 export const learnedName = ({ order }: Pick<Scheduled, 'order'>): string =>
   order.length <= MOST_NAMED + 1
     ? order.join(', ')

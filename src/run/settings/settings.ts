@@ -11,7 +11,7 @@ import { TrainingSchema } from './training-settings.ts';
 
 export { TrainingSchema, type TrainingSettings } from './training-settings.ts';
 
-/** What differs for individual tasks, by name: the published orders 5 and 6 pass over MNLI twice. */
+/** Settings of individual tasks, by name: the published orders 5 and 6 pass over MNLI twice. */
 export const PerTaskSchema = v.record(v.string(), v.strictObject({ epochs: COUNT.schema }));
 
 /** Names of tasks that are only tested. */

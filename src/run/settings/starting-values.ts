@@ -7,7 +7,7 @@ import { initialTraining, type TrainingSettings } from './training-settings.ts';
 /** Kinds of models that runs start with different values for. */
 type ModelKind = 'embedded' | 'pre-trained';
 
-/** What differs from the presets of methods (docs/methods.md) for a kind of model. */
+/** The values of a kind of model that differ from the presets of methods (docs/methods.md). */
 interface StartingValues {
   readonly kind: ModelKind;
   /** Absent for every method. */
@@ -48,11 +48,11 @@ export const STARTING_VALUES: readonly StartingValues[] = [
 ];
 
 /**
- * What differs from the initial training settings. Those of a pre-trained model are sized so that one of 135 million
- * parameters fits and learns a task within minutes without a graphics card. Two epochs, since one of 192 examples teaches
- * it too little: ranked accuracy on five stars of reviews (amazon) rose from 25 to 32 % in one, to 41 % in two. Rates fall
- * in a line over each task, since the losses of `gorp-plus` were lower so (docs/studies/real-choices.md); they do for
- * every method, so that methods are compared by the same training.
+ * Values that differ from the initial training settings. Those of a pre-trained model are sized so that one of 135
+ * million parameters fits and learns a task within minutes without a graphics card. Two epochs, since one of 192
+ * examples teaches it too little: ranked accuracy on five stars of reviews (amazon) rose from 25 to 32 % in one, to 41
+ * % in two. Rates fall in a line over each task, since the losses of `gorp-plus` were lower so
+ * (docs/studies/real-choices.md); they do for every method, so that methods are compared by the same training.
  */
 const STARTING_TRAINING: Readonly<Record<ModelKind, Partial<TrainingSettings>>> = {
   embedded: {},

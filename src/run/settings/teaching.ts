@@ -2,14 +2,14 @@ import { needsOf } from '../../gorp/part/method-plan.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
 import type { RunSettings } from './settings.ts';
 
-/** What replay hands on, by its source. */
+/** The examples that replay hands on, by its source. */
 const REMEMBERED = {
   examples: 'remembered examples',
   general: 'remembered answers to general prompts',
   self: 'remembered answers of its own',
 } as const;
 
-/** What a method hands from one task to the next, in words. */
+/** Names what a method hands from one task to the next. */
 function handedOn({ method }: Pick<RunSettings, 'method'>): string[] {
   return planOf(method).parts.flatMap((one): string[] => {
     switch (one.part) {
@@ -47,7 +47,7 @@ function handedOn({ method }: Pick<RunSettings, 'method'>): string[] {
 export const buildsOn = (before: Pick<RunSettings, 'method'>, now: Pick<RunSettings, 'method'>): boolean =>
   handedOn(before).sort().join() === handedOn(now).sort().join();
 
-/** What a run protects, in words. */
+/** Names what a run protects. */
 function whatIsProtected({ method, watch = [] }: RunSettings): string {
   const { protects } = needsOf(planOf(method));
   if (protects === undefined) return 'earlier tasks only';

@@ -35,7 +35,7 @@ export interface EncodedTask {
   readonly longestAnswer: number;
   /** Number of tokens that the model knows. */
   readonly vocabulary: number;
-  /** What the run that taught it reports, if an earlier one did: its training examples are not here. */
+  /** The report of the earlier run that taught it, if one did: its training examples are not here. */
   readonly reported?: TaskReport | undefined;
 }
 

@@ -61,7 +61,7 @@ function inTurn(tasks: readonly number[], random: Random): () => number {
   };
 }
 
-/** What a round trains on, the examples of one task or of all tasks together, and their batches. */
+/** The examples that a round trains on, of one task or of all tasks together, and their batches. */
 export class RoundBatches {
   /** Name of what is learned. */
   readonly name: string;

@@ -23,7 +23,7 @@ const ANSWERS = { tokens: 16, most: 4 };
 /** Examples that are drawn of a watched task to protect what it uses: as many as the largest sample. */
 export const PROTECTED_EXAMPLES = PROMPTS.apart;
 
-/** What a method reads when a task begins and when it ends. */
+/** The examples that a method reads when a task begins and when it ends. */
 export interface SpaceSamples {
   /** Prompts, at most. */
   readonly begin: number;

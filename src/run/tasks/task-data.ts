@@ -24,7 +24,7 @@ import { isCutByDesign } from '../settings/starting-values.ts';
 import type { EncodedTask } from './encoded-task.ts';
 import { PROTECTED_EXAMPLES } from './space-samples.ts';
 
-/** What makes the accuracy of a task say little. */
+/** Returns the reasons why the accuracy of a task says little. */
 function doubtsOf({ labels }: Task, train: readonly Example[], test: readonly Example[]): string[] {
   const doubts: string[] = [];
   const repeated = countOfTrained(train, test, textOf);
@@ -264,7 +264,7 @@ export async function drawTask(
 const trainSample = (task: Task, { seed, trainExamples }: RunSettings['training']): readonly Example[] =>
   task.form === 'text' ? task.train : sampleOf(task, task.train, trainExamples, mixSeed(seed, 'train', task.name));
 
-/** What is drawn of a watched task to protect what it uses. */
+/** The examples that are drawn of a watched task to protect what it uses. */
 const PROTECTED = { trainExamples: PROTECTED_EXAMPLES, validationExamples: 0 };
 
 /** Examples of a watched task to protect what they use of the model; none with most methods. */

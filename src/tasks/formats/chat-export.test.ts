@@ -7,7 +7,7 @@ const [user, assistant] = [
   { role: 'assistant', content: 'Hello.' },
 ];
 
-/** What is read of the only conversation of an export. */
+/** Reads the only conversation of an export. */
 function readOnly(json: unknown, column: string): Conversation {
   const [row] = exportedConversations(json) ?? [];
   return readConversation(JSON.stringify(row[column]));

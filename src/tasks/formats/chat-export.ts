@@ -58,7 +58,7 @@ export function exportedConversations(json: unknown): Fields[] | null {
   return null;
 }
 
-/** What a model thought or was told beside the conversation. */
+/** The kinds of content that a model thought or was told beside the conversation. */
 const UNSAID = new Set(['thoughts', 'reasoning_recap', 'user_editable_context', 'model_editable_context']);
 
 /** The messages that ChatGPT shows: the branch that ends at `current_node`, without hidden ones. */

@@ -27,7 +27,7 @@ function varint(value: number): number[] {
   return [...groups, value];
 }
 
-/** What every file begins with. */
+/** The first bytes of every file. */
 const BEGIN = new TextEncoder().encode('PAR1');
 
 /** So many equal bytes, but for the first. */

@@ -162,7 +162,7 @@ const FILLED = 512;
 const RUNS = ['RLE', 'RLE_DICTIONARY', 'PLAIN_DICTIONARY'];
 /** Fields and list entries in the header of a page, its statistics among them. */
 const HEADER_ENTRIES = 1000;
-/** What a page costs beside its values, in values. */
+/** The cost of a page beside its values, in values. */
 const PAGE = 100;
 /** Bits of a level or of an index into a dictionary. */
 const MAX_WIDTH = 32;
@@ -331,7 +331,7 @@ export async function pageChecker(
   };
 }
 
-/** What the pages of a column have in common. */
+/** The facts that the pages of a column share. */
 interface PagesOf {
   readonly codec: ColumnMetaData['codec'];
   /** The type by which the library decodes them. */

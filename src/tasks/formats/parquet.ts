@@ -105,7 +105,7 @@ interface Chunk {
   readonly rows: number;
 }
 
-/** What is read of the row groups that hold the first rows. */
+/** Returns the column chunks that hold the first rows. */
 function chunksOf({ row_groups: groups }: FileMetaData, leaves: readonly Leaf[], rowEnd: number): Chunk[] {
   const chunks: Chunk[] = [];
   let begin = 0;
@@ -123,7 +123,7 @@ function chunksOf({ row_groups: groups }: FileMetaData, leaves: readonly Leaf[],
   return chunks;
 }
 
-/** What is asked of a file, as it says itself. */
+/** The parts that are asked of a file, as it declares them. */
 interface Asked {
   readonly columns: readonly string[];
   readonly leaves: readonly Leaf[];

@@ -71,7 +71,7 @@ const FORMATS: readonly Format[] = [
   { name: 'CL_Benchmark', form: 'labels', text: 'sentence', answer: 'label', frame: 'answer' },
 ];
 
-/** What a file holds, as far as the names and values of its columns tell. */
+/** The content of a file, as far as the names and values of its columns tell. */
 export interface Recognised extends Columns {
   /** The layout; null if it is none of the known ones. */
   readonly format: string | null;
@@ -126,7 +126,7 @@ const TEXT_NAMES = /^(text|sentence|review|content|comment|message|title|questio
 const LABEL_NAMES =
   /(?:^|[^a-z])(?:labels?|class(?:es)?|categor(?:y|ies)|target|sentiment|polarity|topic|rating|stars|intent|emotion)(?![a-z])/i;
 const ANSWER_NAMES = /^(answer|output|response|summary|completion|highlights)/i;
-/** What the names of columns with a number for each row end in: `question_id`, `questionId`. */
+/** The endings of the names of columns with a number for each row: `question_id`, `questionId`. */
 const ID_NAMES = /(?:^|[^a-z])(?:id|idx|index|uuid)$/i;
 const SAMPLE_ROWS = 100;
 

@@ -82,7 +82,7 @@ function plainText(value: Value): string {
 const ofText = (name: string, change: (text: string) => Value): FilterOf =>
   plain(name, (value) => change(plainText(value)));
 
-/** What methods of texts and filters do alike. */
+/** The functions that methods of texts and filters share. */
 const OF_TEXTS: Readonly<Record<'upper' | 'lower' | 'capitalize', FilterOf>> = {
   upper: ofText('upper', (text) => text.toUpperCase()),
   lower: ofText('lower', (text) => text.toLowerCase()),

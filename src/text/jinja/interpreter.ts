@@ -46,9 +46,9 @@ class Continue extends Error {}
 const CONSTANTS: ReadonlyMap<string, Value> = new Map(
   Object.entries({ true: true, True: true, false: false, False: false, none: null, None: null }),
 );
-/** What jinja2's `loop` has besides what it has here. */
+/** The members of jinja2's `loop` that are missing here. */
 const LOOP_LACKS = new Set(['changed', 'cycle', 'depth', 'depth0']);
-/** What jinja2 gives macros besides their arguments. */
+/** The names that jinja2 gives macros besides their arguments. */
 const OF_MACROS = new Set(['varargs', 'kwargs']);
 
 /**
@@ -65,7 +65,7 @@ export function render(program: Program, variables: ReadonlyMap<string, Value>):
 class Interpreter {
   readonly #budget = new Budget();
   readonly #globals = new Scope();
-  /** What has been written in the block that is being written. */
+  /** The text of the block that is being written. */
   #text = '';
 
   constructor(variables: ReadonlyMap<string, Value>) {
@@ -82,7 +82,7 @@ class Interpreter {
     return this.#written(body, this.#globals);
   }
 
-  /** What nodes write, in a text of their own. */
+  /** Writes nodes into a text of their own. */
   #written(body: readonly Node[], scope: Scope): string {
     const before = this.#text;
     this.#text = '';

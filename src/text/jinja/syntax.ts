@@ -114,7 +114,7 @@ export const isStatement = (node: Node): node is Statement => STATEMENTS.has(nod
 
 type Tokens = ReturnType<typeof Library.tokenize>;
 
-/** What `{% generation %}` becomes: a block that is called with its content, as in transformers. */
+/** The name that `{% generation %}` becomes: a block that is called with its content, as in transformers. */
 export const GENERATION = '__generation';
 
 /**

@@ -1,6 +1,6 @@
 /**
- * What one rendering may take. A template comes with the model and is not trusted: it could run for ever, or write
- * without end. Those of the largest published models have 30,000 characters and take a few thousand steps.
+ * Bounds of one rendering. A template comes with the model and is not trusted: it could run for ever, or write without
+ * end. Those of the largest published models have 30,000 characters and take a few thousand steps.
  */
 const MAX_TEXT = 4_194_304;
 const MAX_STEPS = 1_000_000;
@@ -87,7 +87,9 @@ export class Namespace {
   ) {}
 }
 
-/** What filters such as `selectattr` make: a sequence to read once, without a length, and true even if it is empty. */
+/**
+ * The sequence that filters such as `selectattr` make: to read once, without a length, and true even if it is empty.
+ */
 export class Lazy {
   #items: readonly Value[] | null;
   constructor(items: readonly Value[]) {
@@ -118,7 +120,7 @@ export class Callable {
 export const isDict = (value: Value): value is Dict => value instanceof Map;
 export const isList = (value: Value): value is readonly Value[] => Array.isArray(value);
 
-/** What a value is, in the words of Python's errors. */
+/** Names the type of a value in the words of Python's errors. */
 export function kindOf(value: Value): string {
   if (value === undefined) return 'an undefined value';
   if (value === null) return 'none';
@@ -172,7 +174,7 @@ export function contains(container: Value, item: Value, budget: Budget): boolean
   return itemsOf(container, budget).some((one) => isEqual(one, item, budget));
 }
 
-/** What a loop takes of a value: letters, entries or keys. @throws Error if it has none. */
+/** Returns the items that a loop takes of a value: letters, entries or keys. @throws Error if it has none. */
 export function itemsOf(value: Value, budget: Budget): readonly Value[] {
   if (value === undefined) return [];
   if (typeof value === 'string') return budget.list(Array.from(value));

@@ -69,7 +69,9 @@ export function bytesOfLetters(letters: string): number[] | Uint8Array {
 /** Many times the letters of the longest published one: it has to be translated. */
 const LONGEST_EXPRESSION = 16_384;
 
-/** What a part of tokenizer.json looks for in a text: a text, or a regular expression in Oniguruma's syntax. */
+/**
+ * A pattern that a part of tokenizer.json looks for in a text: a text, or a regular expression in Oniguruma's syntax.
+ */
 export const PatternSchema = v.union([
   v.object({ String: v.string() }),
   v.object({ Regex: v.pipe(v.string(), v.maxLength(LONGEST_EXPRESSION)) }),
@@ -97,7 +99,7 @@ export function expressionOf(pattern: Pattern): RegExp {
 
 /** A group whose letters stand for both cases, as `(?i:'s|'t|'re|'ve)`: without other groups and escapes. */
 const FOLDED = /\(\?i:([^()\\]*)\)/g;
-/** What one letter can stand for (ß for ss), letters that are not ASCII, ranges, and sets of all but some. */
+/** Patterns that one letter can stand for (ß for ss), letters that are not ASCII, ranges, and sets of all but some. */
 const NOT_FOLDED = /ss|ff|fi|fl|st|[^\0-\x7f]|\[\^|[a-z]-/i;
 
 /**

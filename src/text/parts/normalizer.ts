@@ -17,7 +17,7 @@ const LONGEST_REPLACEMENT = 256;
 /** Texts of characters that are clusters of their own: segmenting takes ten times as long as all else. */
 const SINGLE = /^[\0-\x0c\x0e-\x7f\p{Lu}\p{Ll}\p{Lt}\p{N}\p{P}\p{Z}\p{Sc}\p{Sm}]*$/u;
 
-/** What is replaced at a place, and by what. */
+/** A place of a text, and its replacement. */
 interface Match {
   readonly bytes: number;
   readonly text: string;
@@ -144,7 +144,7 @@ type Part =
   | { type: 'Replace'; pattern: v.InferOutput<typeof PatternSchema>; content: string }
   | { type: 'Precompiled'; precompiled_charsmap: string };
 
-/** What stands for a part of a text: a much longer one is no tokenizer's, and would fill the memory. */
+/** A text that stands for a part of another: a much longer one is no tokenizer's, and would fill the memory. */
 const insert = v.pipe(v.string(), v.maxLength(256));
 const PartSchema: v.GenericSchema<unknown, Part> = v.variant('type', [
   v.object({ type: v.literal('Sequence'), normalizers: v.array(v.lazy(() => PartSchema)) }),

@@ -12,7 +12,7 @@ export interface Piece {
 type PreTokenize = (piece: Piece) => Piece[];
 
 const BehaviorSchema = v.picklist(['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous']);
-/** What becomes of the places at which a text is split. */
+/** The treatment of the places at which a text is split. */
 type Behavior = v.InferOutput<typeof BehaviorSchema>;
 
 type Part =

@@ -5,7 +5,7 @@ import type { ModelFiles } from '../model-folder.ts';
 import type { TensorInfo, TensorSource } from '../safetensors.ts';
 import { jsonFile, type OutputFile, shardedWeights, textReadingFiles } from './output-file.ts';
 
-/** What training made of the weights of layers, read when each layer is written. */
+/** The changes of layers' weights by training, read when each layer is written. */
 export interface WeightChanges {
   /** s, by which B A is multiplied. */
   scaling: number;

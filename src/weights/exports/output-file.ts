@@ -52,7 +52,7 @@ export async function textReadingFiles(texts: Texts & Pick<ModelTexts, 'chatTemp
 }
 
 const TOKENS = { eos_token: '</s>', unk_token: '<unk>' };
-/** What classes of tokenizers in transformers add to their files, by the beginning of their names. */
+/** The entries that classes of tokenizers in transformers add to their files, by the beginning of their names. */
 const CLASSES: readonly (readonly [RegExp, object])[] = [
   [/^(?:um|m)?t5/i, { ...TOKENS, pad_token: '<pad>' }],
   [/^(?:llama|mistral)/i, { bos_token: '<s>', ...TOKENS, padding_side: 'left' }],
@@ -122,7 +122,7 @@ const bytesOf = ({ dtype, shape }: TensorSource): number => tensorBytes(dtype, s
 
 const byName = ([a]: [string, string], [b]: [string, string]): number => (a < b ? -1 : 1);
 
-/** What PEFT needs to know about an adapter besides its tensors. */
+/** The facts about an adapter that PEFT needs besides its tensors. */
 interface AdapterFacts {
   /** Where the base model comes from: `t5-large`, a folder, … */
   baseModel: string;
@@ -134,7 +134,7 @@ interface AdapterFacts {
   dropout: number;
 }
 
-/** What PEFT puts before the names of an adapter's tensors: `base_model.model.{layer}.lora_A.weight`. */
+/** The prefix that PEFT puts before the names of an adapter's tensors: `base_model.model.{layer}.lora_A.weight`. */
 export const PEFT_PREFIX = 'base_model.model.';
 
 /**

@@ -152,7 +152,7 @@ function llama3Factor(frequency: number, factor: number): number {
  * positions) is written out.
  */
 
-/** What a config is made from. */
+/** The facts that a config is made from. */
 interface GgufFacts {
   readonly metadata: GgufMetadata;
   /** By the names in the file. */

@@ -44,7 +44,7 @@ export async function openGguf(folder: ModelFolder, file: string, inspect?: Insp
   return { ...texts, ...ggufTensors(texts.gguf.tensors, headers, files), fromCache: folder.fromCache };
 }
 
-/** What the header says: all but the weights. @throws GorpError as {@link openGguf}. */
+/** Opens the header: all but the weights. @throws GorpError as {@link openGguf}. */
 export const openGgufTexts = async (folder: ModelFolder, file: string): Promise<ModelTexts> =>
   textsOf(folder, await readHeaders(folder, file));
 

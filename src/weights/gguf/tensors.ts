@@ -16,7 +16,7 @@ interface NamedTensor extends GgufTensor {
   readonly addsOne: boolean;
 }
 
-/** What the header of a GGUF model says about its weights, before they are fetched. */
+/** The facts that the header of a GGUF model states about its weights, before they are fetched. */
 export interface GgufTexts {
   readonly metadata: GgufMetadata;
   /** By the names that the hub's models have. */

@@ -376,7 +376,7 @@ export function checkVocabularySize({ size }: GgufTokenizer, rows: number): void
  * tokenizer.json of the models with that name has it.
  */
 
-/** What a tokenizer.json says besides vocabulary and merges. */
+/** The parts of a tokenizer.json besides vocabulary and merges. */
 interface Splitting {
   readonly normalizer: object | null;
   readonly pre_tokenizer: object;

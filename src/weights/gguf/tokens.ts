@@ -1,7 +1,7 @@
 /** Types of tokens (`llama_token_type`). */
 export const TOKEN_TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
-/** What SentencePiece writes for a space. */
+/** The sign that SentencePiece writes for a space. */
 export const SPACE = '▁';
 
 /** Sum of squared letters of tokens whose halves are looked for: a hundred times that of published vocabularies. */
@@ -61,7 +61,7 @@ function charactersOf(text: string): number {
   return count;
 }
 
-/** What Unicode calls white space, besides the space. */
+/** The code points that Unicode calls white space, besides the space. */
 const WHITE_SPACE = [0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000].concat(
   Array.from({ length: 11 }, (_, i) => 0x2000 + i),
 );

@@ -33,7 +33,7 @@ export type GgufValue =
   | { readonly type: 'string'; readonly value: string }
   | GgufArray;
 
-/** What a person can do about any file whose header cannot be right. */
+/** The next step for any file whose header cannot be right. */
 export const DOWNLOAD_AGAIN = 'Download the file again; if it is the same, take another file of this model.';
 
 /** The error for metadata that cannot be used. @param problem follows the name of the key: "is an array". */

@@ -42,7 +42,7 @@ export async function* ggufBytes(
 }
 
 /**
- * The same file to read in parts, as if it were written: a tensor is made whenever a part of it is read, and the last one
+ * A GGUF file to read in parts, as if it were written: a tensor is made whenever a part of it is read, and the last one
  * stays in memory.
  */
 export function readableGguf(

@@ -15,7 +15,7 @@ ort.env.wasm.numThreads = 1; // tests run in parallel
 const LAYER = 'decoder.block.0.layer.0.SelfAttention.v';
 const LAYERS = new Set([LAYER]);
 
-/** What a round trained: an adapter that grows with each round. */
+/** An adapter as a round trained it: it grows with each round. */
 const trainedIn = (round: number): TrainedChanges => ({
   changed: LAYERS,
   changes: {
@@ -81,7 +81,7 @@ const counted: Runtime = {
   } as Runtime['InferenceSession'],
 };
 
-/** What is needed to ask rounds of a tiny model. */
+/** Returns the parts that are needed to ask rounds of a tiny model. */
 async function partsWith(more: Partial<AskerParts> = {}): Promise<AskerParts> {
   const base = tinyModel();
   const known = await readTexts(base, { promptForm: 'raw' });

@@ -22,7 +22,7 @@ import { bestScoreOf } from '../../text/scores.ts';
 import type { Asking, Question, TriedAnswer, TryMessage } from './messages.ts';
 import type { PreparedModels } from './prepared-models.ts';
 
-/** What is needed to turn questions into prompts. */
+/** The parts that turn questions into prompts. */
 interface PromptParts {
   known: Reader & Pick<KnownModel, 'config'>;
   /** How it reads conversations: by its chat template, or as plain text if it has none. */
@@ -170,7 +170,7 @@ const rightAnswers = ({ label, others }: { label: string | null; others: readonl
 /** Thrown to interrupt an answer. */
 export class StoppedAsking extends Error {}
 
-/** What answering questions needs. */
+/** The parts that answer questions. */
 export interface AskerParts extends PromptParts {
   models: PreparedModels;
   loadRuntime: (provider: 'webgpu' | 'wasm') => Promise<Runtime>;

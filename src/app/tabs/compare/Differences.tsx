@@ -135,7 +135,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   );
 }
 
-/** What became of watched tasks, a column for each set of them and score. */
+/** Returns the columns of watched tasks, one for each set of them and score. */
 function watchedColumns(groups: readonly SettingsGroup[]) {
   const all = groups.flatMap(({ runs }) => runs.flatMap(({ results }) => watchedSums(results)));
   const nameOf = ({ score, tasks }: WatchedSum): string => `${score} ${tasks.join()}`;

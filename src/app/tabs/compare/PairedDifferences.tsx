@@ -26,7 +26,7 @@ interface Contrast {
   readonly isLoss: boolean;
   readonly pairs: number;
   readonly p: number | null;
-  /** What p is of: the seeds, or, of a single pair, the answers to its tests. */
+  /** The pairs that p compares: seeds, or, of a single pair, the answers to its tests. */
   readonly by: 'seeds' | 'answers';
   readonly holmP: number | null;
 }

@@ -111,7 +111,7 @@ type Adapter = NonNullable<Abilities['adapter']>;
 
 const FLOAT_BYTES = 4;
 
-/** What a graphics adapter is and can do. */
+/** Describes a graphics adapter and its abilities. */
 export function adapterFacts(adapter: Adapter): Fact[] {
   const { software, vendor, architecture, limits, features, storageBuffers } = adapter;
   const has = (feature: string): boolean => features.includes(feature);
@@ -167,7 +167,7 @@ export function adapterFacts(adapter: Adapter): Fact[] {
   ];
 }
 
-/** What WebAssembly can do here. @param isSecure whether the page is in a secure context. */
+/** Describes the abilities of WebAssembly here. @param isSecure whether the page is in a secure context. */
 export function cpuFacts({ cpu }: Abilities, isSecure: boolean): Fact[] {
   if (cpu === null) {
     return [{ name: 'WebAssembly SIMD', value: 'no', follows: 'Nothing can be trained on the CPU in this browser.' }];
@@ -189,7 +189,7 @@ export function cpuFacts({ cpu }: Abilities, isSecure: boolean): Fact[] {
   ];
 }
 
-/** What the page finds in the browser. */
+/** The parts of the browser that the page found. */
 interface BrowserParts {
   readonly webgpu: boolean;
   readonly privateFiles: boolean;
@@ -197,7 +197,7 @@ interface BrowserParts {
   readonly wakeLock: boolean;
 }
 
-/** What the browser offers besides a device. */
+/** Describes the abilities of the browser besides a device. */
 export function browserFacts({ webgpu, privateFiles, filePicker, wakeLock }: BrowserParts): Fact[] {
   return [
     {

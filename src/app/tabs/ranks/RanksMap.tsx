@@ -146,8 +146,8 @@ const ProjectedAway = memo(function ProjectedAway({ course, steps }: Required<Pi
 });
 
 /**
- * What a round added to a line; for a tensor, a button that chooses it. There are thousands of cells, so each is one
- * element: the style sheet draws its numbers, bar and colour, and recolouring touches no cell.
+ * The directions that a round added to a line; for a tensor, a button that chooses it. There are thousands of cells, so
+ * each is one element: the style sheet draws its numbers, bar and colour, and recolouring touches no cell.
  */
 function Cell({
   line,

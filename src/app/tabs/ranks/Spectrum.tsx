@@ -169,7 +169,7 @@ export function Spectrum({ space, isSoft, round, task }: SpectrumProps) {
 const CLOSED = 0.99;
 
 /**
- * What later tasks can still change of a task's main directions, in words.
+ * Says how much later tasks can still change of a task's main directions.
  *
  * @param shares how much of each is suppressed, at least one.
  */

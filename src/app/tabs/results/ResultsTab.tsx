@@ -49,7 +49,7 @@ async function inTurn(names: readonly string[], remove: (name: string) => Promis
   for (const name of names) await remove(name);
 }
 
-/** What is stored of runs that this version cannot read. */
+/** A notice about stored runs that this version cannot read. */
 function UnreadRuns() {
   const { forget, dropCheckpoint } = usePage();
   const runs = usePageState((state) => state.unreadRuns);

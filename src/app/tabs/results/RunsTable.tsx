@@ -21,7 +21,7 @@ import styles from './results.module.css';
 const RUN_COLUMNS = ['AP', 'Just learned', 'BWT', 'Forgetting', 'FWT', 'General text'] as const;
 type RunColumn = (typeof RUN_COLUMNS)[number];
 
-/** What the columns are called, with the terms of the field. */
+/** The names of the columns, in the terms of the field. */
 const COLUMN_NAMES: Readonly<Record<RunColumn, string>> = {
   AP: 'Average (AP)',
   'Just learned': 'Just learned',
@@ -31,7 +31,7 @@ const COLUMN_NAMES: Readonly<Record<RunColumn, string>> = {
   'General text': 'General text',
 };
 
-/** What a screen reader calls a run: its name, or what it learned, method and time. */
+/** The words of a screen reader for a run: its name, or what it learned, method and time. */
 const calledRun = (run: RunSummary): string =>
   run.name === undefined
     ? `the run ${learned(run)}, ${methodTitle(run.settings.method)}, of ${moment(run.startedAt)}`
@@ -41,7 +41,7 @@ const calledRun = (run: RunSummary): string =>
 const LONGEST = 400;
 const learned = ({ settings }: Pick<RunSummary, 'settings'>): string => visibleText(learnedName(settings), LONGEST);
 
-/** What fits beside the name on a narrow screen. */
+/** The columns that fit beside the name on a narrow screen. */
 const USUAL: readonly RunColumn[] = ['AP', 'BWT'];
 const KEY = 'gorp-web-run-columns';
 

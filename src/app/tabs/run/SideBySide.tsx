@@ -52,8 +52,8 @@ export const PLAIN: MethodName = 'seq-lora';
 export const counterMethod = (method: MethodName): MethodName => (method === PLAIN ? 'gorp-plus' : PLAIN);
 
 /**
- * What a run and its counterpart show, in sentences: what each forgot, what each had learned, what became of watched tasks,
- * and in what they differ.
+ * Describes a run and its counterpart in sentences: what each forgot and had learned, how watched tasks changed, and in
+ * what the two differ.
  */
 export function besideStory(one: Results, other: Results): string[] {
   const [plain, guarded] = one.settings.method.name === PLAIN ? [one, other] : [other, one];

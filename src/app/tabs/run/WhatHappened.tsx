@@ -60,7 +60,7 @@ function KeptQuestions({ results }: { results: Results }) {
   );
 }
 
-/** What became of what the model could do before, a sentence for each score, and which tasks can show nothing. */
+/** Describes how the model's earlier abilities changed, a sentence for each score, and which tasks can show nothing. */
 export function watchedStory(results: Results): string[] {
   const { name, protects, taskRates } = results.settings.method;
   const sums = watchedSums(results).map(({ score, before, now, tasks }) => {
@@ -84,7 +84,7 @@ export function watchedStory(results: Results): string[] {
   ];
 }
 
-/** What the run learned and forgot, in sentences. Shown once a task has been tested. */
+/** Sentences about what the run learned and forgot. Shown once a task has been tested. */
 export function WhatHappened() {
   const run = usePageState((state) => state.run);
   const view = usePageState((state) => state.view.score);
@@ -235,8 +235,8 @@ const NAMES = { rougeL: 'share of words in common (ROUGE-L)', loss: 'surprise (l
 const LITTLE = 0.01;
 
 /**
- * What each task learned and lost whose main score is a mean, not a share of right answers: nothing is said of chance.
- * Those with right answers are in the sentences of `storyOf`.
+ * Describes what each task learned and lost whose main score is a mean, not a share of right answers: nothing is said
+ * of chance. Those with right answers are in the sentences of `storyOf`.
  */
 export function freeStory({ settings, tasks, accuracy }: Results): TaskSentence[] {
   return tasks.flatMap((task, j): TaskSentence[] => {

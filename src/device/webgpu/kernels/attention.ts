@@ -23,7 +23,7 @@ function attentionInputs(form: AttentionForm, shape: AttentionShape): string {
   });
 }
 
-/** What `Params` of these kernels holds. @param parts into which a tiled kernel divides its columns. */
+/** Returns the `Params` of these kernels. @param parts into which a tiled kernel divides its columns. */
 function attentionParams({ N, M, H, Hk, d, scale, window, spans, distances }: AttentionShape, parts = 1): Param[] {
   return [
     ...[N, M, H, Hk].map(u32),

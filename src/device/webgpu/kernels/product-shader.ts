@@ -4,7 +4,7 @@ import { type MatmulShape, windowOf } from '../../matmul-shape.ts';
 import { packedReader, valueWords } from '../../packing.ts';
 import { fillTemplate } from '../../template.ts';
 
-/** What of an adapter decides which kernels suit its products. */
+/** The traits of an adapter that decide which kernels suit its products. */
 export interface AdapterTraits {
   /** Whether it computes on the CPU: a few workgroups then occupy every core, and barriers are expensive. */
   readonly isSoftware: boolean;
@@ -38,7 +38,7 @@ export function productShader(
   return [halves && 'enable f16;\n', reader, shared].filter(Boolean).join('');
 }
 
-/** What `Params` of these kernels holds. @param splits parts that K is cut into. */
+/** Returns the `Params` of these kernels. @param splits parts that K is cut into. */
 export function productParams(shape: MatmulShape, splits = 1): Param[] {
   const { M, N, K, batchStrideA, batchStrideB, batchStrideC, batchStrideD, alpha, packedB } = shape;
   const { rowA, rowB, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
