@@ -75,6 +75,8 @@ const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'Give a SHA-256 in h
 
 /** The sources of a study: model and texts by SHA-256. */
 const SourcesSchema = v.strictObject({
+  /** The commit of this program. Folders of earlier versions do not say, nor do builds outside a repository. */
+  code: v.exactOptional(v.string()),
   /** Of the model's files. */
   model: sha256,
   /** Of the texts, labels and question of each task, by name. */

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Terminal } from '../../src/cli/terminal.ts';
 import type { MethodName } from '../../src/methods/registry.ts';
 import { embeddedSettings } from '../../src/run/planning/presets.ts';
@@ -39,6 +39,8 @@ function nowhere(): NodeJS.WriteStream {
 
 let out: string;
 beforeEach(async () => {
+  vi.stubGlobal('__APP_VERSION__', '1.0.0');
+  vi.stubGlobal('__APP_COMMIT__', 'abcdef0');
   out = await mkdtemp(join(tmpdir(), 'study-'));
 });
 afterEach(() => rm(out, { recursive: true }));
@@ -136,17 +138,22 @@ describe('before any run', () => {
     expect(await readdir(out)).toEqual([]);
   });
 
-  test('a model or a task that has changed since the study was planned ends it by name', async () => {
+  test('a program, a model or a task that has changed since the study was planned ends it by name', async () => {
     const runs = plannedRuns(read(), read().parts[0], () => null);
     for (const run of runs) await save(await open(read()), run);
     await rm(join(out, 'plan.json'));
     expect(await executeStudy(options(read()), SILENT)).toBe(0);
     expect(await executeStudy(options(read()), SILENT), 'the plan that began the study continues it').toBe(0);
     const there = await StudyFolder.planIn(out);
-    const sources = there.sources ?? { model: '', tasks: {} };
+    const sources = there.sources ?? { code: '', model: '', tasks: {} };
     expect(Object.keys(sources.tasks)).toEqual(['gloss', 'field']);
+    expect(sources.code).toBe('abcdef0');
+    vi.stubGlobal('__APP_COMMIT__', 'abcdef012');
+    expect(await executeStudy(options(read()), SILENT), 'the same commit with more digits').toBe(0);
+    vi.stubGlobal('__APP_COMMIT__', 'abcdef0');
     const other = '0'.repeat(64);
     const changes: [Partial<typeof sources>, RegExp][] = [
+      [{ code: 'fedcba9' }, /begun at the commit fedcba9 of this program, which is at abcdef0 now/],
       [{ model: other }, /^The model's files have changed since the study of/],
       [{ tasks: { ...sources.tasks, field: other } }, /labels or question of the task field have changed/],
       [{ scores: { gloss: 'exact', field: 'ranked' } }, /The main score of the task field has changed/],

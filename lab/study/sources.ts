@@ -1,5 +1,6 @@
 import { GorpError } from '../../src/base/errors.ts';
 import { sha256Of } from '../../src/base/sha256.ts';
+import { code } from '../../src/base/version.ts';
 import { nodeTaskReader } from '../../src/cli/host.ts';
 import { openNamedModel } from '../../src/cli/named-models.ts';
 import { fileHashes } from '../../src/run/results/identity.ts';
@@ -9,7 +10,7 @@ import { type Task, taskHash } from '../../src/tasks/task.ts';
 import { type Sources, type StudyPlan, tasksOf } from './plan.ts';
 
 /**
- * Returns the sources of a study by SHA-256.
+ * Returns the sources of a study: the commit of this program, model and tasks by SHA-256.
  *
  * @throws GorpError, as opening the model and reading the tasks throws: `tasks/not-found`, `weights/not-found`.
  */
@@ -23,7 +24,8 @@ export async function sourcesOf(plan: StudyPlan, customTasks: readonly Task[]): 
     tasks[name] = await taskHash(task);
     scores[name] = mainScore(task);
   }
-  return { model: await modelHash(plan.model), tasks, scores };
+  const { commit } = code();
+  return { ...(commit !== 'unknown' && { code: commit }), model: await modelHash(plan.model), tasks, scores };
 }
 
 /** SHA-256 of all files of a model that a run reads. */
@@ -34,15 +36,23 @@ async function modelHash(name: string): Promise<string> {
 }
 
 /**
- * Checks that a study continues with the model and the tasks that it began with. A plan without sources fits any.
+ * Checks that a study continues with the program, the model and the tasks that it began with. What a plan does not say
+ * fits any.
  *
  * @param place the folder or file that has the plan, for the message.
- * @throws GorpError `run/other-study`, naming the model or the task that has changed.
+ * @throws GorpError `run/other-study`, naming the commits, the model or the task that has changed.
  */
 export function checkSources(planned: Sources | undefined, found: Sources | undefined, place: string): void {
   if (planned === undefined || found === undefined) return;
   const changed = (then: Record<string, string> = {}, now: Record<string, string> = {}): string | undefined =>
     Object.keys(then).find((name) => Object.hasOwn(now, name) && now[name] !== then[name]);
+  if (planned.code !== undefined && found.code !== undefined && !isSameCommit(planned.code, found.code)) {
+    throw new GorpError(
+      'run/other-study',
+      `The study of ${place} was begun at the commit ${planned.code} of this program, which is at ${found.code} now.`,
+      `Continue at ${planned.code}, or begin a new study in another folder: numbers of two commits do not stand in one table.`,
+    );
+  }
   const [texts, score] = [changed(planned.tasks, found.tasks), changed(planned.scores, found.scores)];
   const what =
     planned.model !== found.model
@@ -59,3 +69,6 @@ export function checkSources(planned: Sources | undefined, found: Sources | unde
     'Restore what has changed, or begin a new study in another folder.',
   );
 }
+
+/** Commits have as many digits as tell them apart in their repository. */
+const isSameCommit = (one: string, other: string): boolean => one.startsWith(other) || other.startsWith(one);
