@@ -3,7 +3,7 @@ import { expect, test } from '@playwright/test';
 import { percent, significant } from '../src/app/ui/format.ts';
 import { resultsFileName } from '../src/app/ui/download.ts';
 import { shortName } from '../src/app/tabs/ranks/ranks.ts';
-import { generalTextStates } from '../src/run/results/general-text-change.ts';
+import { generalTextStates } from '../src/run/results/known-before.ts';
 import type { Results } from '../src/run/results/results.ts';
 import { expectTablesBesideCharts } from './support/access.ts';
 import { expectConsistent } from './support/consistency.ts';

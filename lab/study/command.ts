@@ -15,7 +15,7 @@ import {
 } from '../../src/cli/arguments.ts';
 import { EXIT, UsageError } from '../../src/cli/exit.ts';
 import { chooseRun, inStartingForm, SETTINGS_OPTIONS } from '../../src/cli/run-settings.ts';
-import { difference } from '../../src/run/files/fitting.ts';
+import { difference } from '../../src/run/files/saved-round.ts';
 import { readShard } from './shard.ts';
 import { StudyFolder } from './folder.ts';
 import { conclude, executeStudy, type Format, FORMATS } from './runs.ts';

@@ -8,7 +8,7 @@ import { removeDrafts } from '../../src/cli/durable-write.ts';
 import { FileLock } from '../../src/cli/file-lock.ts';
 import { named, writeText } from '../../src/cli/round-folder.ts';
 import type { RunHost } from '../../src/run/events/host.ts';
-import { difference } from '../../src/run/files/fitting.ts';
+import { difference } from '../../src/run/files/saved-round.ts';
 import type { Results } from '../../src/run/results/results.ts';
 import type { RunSettings } from '../../src/run/settings/settings.ts';
 import type { MadeRun } from './made-runs.ts';

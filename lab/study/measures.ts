@@ -1,9 +1,8 @@
 import { isLearnedBy, SCORE_WORDS } from '../../src/run/results/accuracy-table.ts';
-import { generalTextChange } from '../../src/run/results/general-text-change.ts';
+import { generalTextChange, watchedSums } from '../../src/run/results/known-before.ts';
 import { type AccuracyMatrix, measuresOf } from '../../src/run/results/measures.ts';
 import type { Measures, Results } from '../../src/run/results/results.ts';
 import { countsByOwnScores, mainScore, type Score } from '../../src/tasks/forms.ts';
-import { watchedSums } from '../../src/run/results/watched.ts';
 import { GENERAL_TEXT_COLUMN, type MeasureName } from '../../src/run/results/study-report.ts';
 import { mean } from '../../src/base/statistics.ts';
 

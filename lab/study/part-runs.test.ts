@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { lineOf, type RunLine } from '../../src/run/results/run-lines.ts';
+import { type RunLine, lineOf } from '../../src/run/results/results.ts';
 import { embeddedSettings } from '../../src/run/planning/presets.ts';
 import { scriptedRun } from '../../src/testing/scripted-run.ts';
 import { PartRuns } from './part-runs.ts';

@@ -6,7 +6,7 @@ import { GorpError } from '../../src/base/errors.ts';
 import { removeDrafts, writeDurably } from '../../src/cli/durable-write.ts';
 import { FileLock } from '../../src/cli/file-lock.ts';
 import { named } from '../../src/cli/round-folder.ts';
-import { lineOf, parseLine, type RunLine } from '../../src/run/results/run-lines.ts';
+import { type RunLine, lineOf, parseLine } from '../../src/run/results/results.ts';
 
 /** A complete part of at least so many bytes is packed. */
 const PACKED_FROM = 256 * 1024;

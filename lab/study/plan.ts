@@ -15,7 +15,7 @@ import {
   TrainingSchema,
   WatchSchema,
 } from '../../src/run/settings/settings.ts';
-import { difference } from '../../src/run/files/fitting.ts';
+import { difference } from '../../src/run/files/saved-round.ts';
 
 /** Settings by name, without those that are gone; refuses other values of these than methods train with. */
 const values = v.pipe(

@@ -8,7 +8,7 @@ import {
   svgNode,
   svgText,
 } from '../../src/charts/chart.ts';
-import { paretoFront, type Point } from '../../src/run/results/pareto.ts';
+import { type Point, paretoFront } from '../../src/base/statistics.ts';
 import { isPlain, type MethodSummary, type PartSummary, type RunFacts } from './summary.ts';
 
 const SIZE = { width: 760, height: 480 };

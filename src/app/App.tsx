@@ -12,16 +12,15 @@ import { comparedResults } from './state/compare.ts';
 import { filesOfDrop } from './state/dropped-files.ts';
 import { usePage, usePageState } from './state/page-context.tsx';
 import { runTitle } from './state/phase.ts';
-import { applyTheme, type Theme } from './state/preferences.ts';
+import { TABS, type Tab, type Theme, applyTheme } from './state/preferences.ts';
 import { isActive } from './state/run-state.ts';
 import type { PageState } from './state/store.ts';
-import { type Tab, TABS } from './state/view.ts';
 import { ModelsTab } from './tabs/models/ModelsTab.tsx';
 import { RanksTab } from './tabs/ranks/RanksTab.tsx';
 import { ResultsTab } from './tabs/results/ResultsTab.tsx';
 import { RunTab } from './tabs/run/RunTab.tsx';
 import { Segmented, Tabs } from './ui/controls.tsx';
-import { lazyPart } from './ui/lazy-part.tsx';
+import { lazyPart } from './ui/blocks.tsx';
 
 /** Takes up files that are dropped anywhere on the page. */
 function DropAnywhere() {

@@ -2,7 +2,7 @@ import { formatBytes } from '../base/units.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { RunEvent } from '../run/events/events.ts';
 import { limitsOf, roughly, secondsFor, type Speed } from '../run/planning/duration.ts';
-import { type GeneralTextState, generalTextStates } from '../run/results/general-text-change.ts';
+import { type GeneralTextState, generalTextStates } from '../run/results/known-before.ts';
 import type { DeviceReport, Results, TestTime } from '../run/results/results.ts';
 import { isTested } from '../run/results/measures.ts';
 import { type Score, SCORES } from '../tasks/forms.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { explainedWithCode, GorpError } from '../base/errors.ts';
-import { keptQuestions, keptSentence } from '../run/results/common-questions-kept.ts';
+import { keptQuestions, keptSentence } from '../run/results/known-before.ts';
 import type { Speed } from '../run/planning/duration.ts';
 import { ownSeconds, type Results } from '../run/results/results.ts';
 import { runTable } from '../run/results/accuracy-table.ts';
@@ -38,7 +38,7 @@ import {
 
 import { describeTaught, openTaught, type TaughtModel, teachingMore } from './taught-model.ts';
 import { oneLine, spell, Terminal } from './terminal.ts';
-import { checkSettings } from '../run/files/fitting.ts';
+import { checkSettings } from '../run/files/saved-round.ts';
 
 export const TRAIN_USAGE = `Usage: gorp-web train [options]
 

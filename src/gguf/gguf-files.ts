@@ -5,12 +5,11 @@ import type { GgufValue } from '../weights/gguf/values.ts';
 import { openGguf } from '../weights/gguf/model.ts';
 import { ggufBytes, type GgufSource, readableGguf } from '../weights/gguf/write.ts';
 import type { ModelFiles, PeekedFile } from '../weights/model-folder.ts';
-import { writtenForm } from './architecture.ts';
+import { type WrittenForm, writtenForm } from './architecture.ts';
 import type { GgufDtype } from './names.ts';
 import { modelTensors, type TrainedChanges } from './model-tensors.ts';
 import { type Asking, type KnownForms, readForms, recipes } from './modelfile.ts';
 import { tokenizerValues } from './tokenizer-values.ts';
-import type { WrittenForm } from './written-form.ts';
 
 const WRITTEN: Readonly<Record<GgufDtype, WrittenType>> = { f32: 'F32', f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' };
 /** The type that a file mostly holds (`llama_ftype`). */

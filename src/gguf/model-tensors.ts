@@ -5,7 +5,7 @@ import { BLOCK_TYPES, dequantise, quantise, type WrittenType } from '../weights/
 import { ROTARY_FACTORS } from '../weights/gguf/names.ts';
 import type { GgufSource } from '../weights/gguf/write.ts';
 import type { ModelTensors } from '../weights/model-files.ts';
-import { noGguf, type WrittenForm } from './written-form.ts';
+import { type WrittenForm, noGguf } from './architecture.ts';
 
 /**
  * Rows of heads in the order of llama.cpp for LLaMA: row i of a head's first half becomes row 2i, row i of its second

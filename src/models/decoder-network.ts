@@ -17,8 +17,7 @@ import {
   tiedDecoderNames,
 } from './decoder-config.ts';
 import { TextGeneration, type TokensRead, type Writer } from './generation.ts';
-import { InputBuffers } from './input-buffers.ts';
-import { LabelInputs } from './label-inputs.ts';
+import { InputBuffers, LabelInputs } from './input-buffers.ts';
 import { forPrompts, type Layers } from './layers.ts';
 import type { Generation, GenerationSizes, Network, TokenCounts, TrainingBatch } from './network.ts';
 import { PromptMeans, RowsOfTokens } from './prompt-means.ts';

@@ -2,7 +2,7 @@ import type { BatchSizes, TokenPair } from '../base/batch.ts';
 import { spanTable } from '../graph/ops/attention.ts';
 import { describe, expect, it } from 'vitest';
 import { referencesWith } from '../testing/reference.ts';
-import { crossSpansOf, layOutT5Batch, plannedT5Sizes, t5Sizes } from './t5-batch.ts';
+import { crossSpansOf, layOutT5Batch, plannedT5Sizes, t5Sizes } from './t5-network.ts';
 
 const tokens = { padId: 0, startId: 9 };
 const ofLength = (source: number, label: number): TokenPair => ({

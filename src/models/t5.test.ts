@@ -12,14 +12,13 @@ import type { GoldenTensor } from '../testing/golden.ts';
 import { noise } from '../testing/graphs.ts';
 import { runOnCpu, runOnDevice } from '../graph/on-device.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
-import { bucketTable } from './t5-network.ts';
+import { bucketTable, layOutT5Batch, spansAcross, t5Sizes } from './t5-network.ts';
 import { type KeyValue, plainLayers } from './layers.ts';
 import { relativePositionBucket, type T5Config } from './t5-config.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { type Span, span, SPAN_FIELDS, spanTable } from '../graph/ops/attention.ts';
 import { T5 } from './t5.ts';
-import { layOutT5Batch, spansAcross, t5Sizes } from './t5-batch.ts';
 
 let device: Device;
 beforeAll(async () => {

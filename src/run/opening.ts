@@ -6,8 +6,7 @@ import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
 import { type InspectTexts, type ModelFiles, type ModelTexts, modelOutline } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/model-messages.ts';
-import { checkSettings } from './files/fitting.ts';
-import { checkCanContinue, checkFits, checkTrained, type SavedRound } from './files/saved-round.ts';
+import { type SavedRound, checkCanContinue, checkFits, checkSettings, checkTrained } from './files/saved-round.ts';
 import {
   chosenTargets,
   discarding,

@@ -11,8 +11,15 @@ import type { SavedRun } from './files/saved-run.ts';
 import { type Milestone, RunControl, Stopped } from './learning/control.ts';
 import { Checkpointer } from './learning/saving.ts';
 import { withAdvice } from './planning/memory-plan.ts';
-import type { Break, DeviceReport, ModelReport, Results } from './results/results.ts';
-import { labelOf, type RunLabel, storedLabel } from './results/run-label.ts';
+import {
+  type Break,
+  type DeviceReport,
+  type ModelReport,
+  type Results,
+  type RunLabel,
+  labelOf,
+  storedLabel,
+} from './results/results.ts';
 import type { RunSettings } from './settings/settings.ts';
 
 /** This many losses in this many minutes end the run: resuming does not fix the cause. */

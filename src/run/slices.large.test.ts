@@ -4,7 +4,7 @@ import { Learner } from '../gorp/learner.ts';
 import { methodPreset, planOf } from '../methods/registry.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { acquirePacedGpu } from '../testing/devices.ts';
-import { timeSubmits } from '../device/webgpu/submit-times.ts';
+import { timeSubmits } from '../device/webgpu/device-timer.ts';
 import { networkOf } from './models/open-network.ts';
 import { embeddedSettings } from './planning/presets.ts';
 

@@ -1,13 +1,12 @@
 import { type Span, span, SPAN_FIELDS, spanTable } from '../graph/ops/attention.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
 import { matmul } from '../graph/ops/matmul.ts';
-import { spansAcross } from '../models/t5-batch.ts';
+import { bucketTable, spansAcross } from '../models/t5-network.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { bucketTable } from '../models/t5-network.ts';
 import { Decoder } from '../models/decoder.ts';
 import { familyOf } from '../models/families.ts';
 import { InputBuffers } from '../models/input-buffers.ts';

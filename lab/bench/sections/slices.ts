@@ -1,14 +1,14 @@
+import { timeSubmits } from '../../../src/device/webgpu/device-timer.ts';
+import { type Place, type Section, tunedDevice } from '../bench.ts';
+import { openT5SmallSteps } from './steps.ts';
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
+import { memoryStore } from '../../../src/bench/bench.ts';
+import { openEmbeddedSteps } from '../../../src/bench/model-shapes.ts';
+import { type OpenModel, SteppingModel } from '../../../src/bench/stepping-model.ts';
+import { type Spent, median } from '../../../src/bench/timing.ts';
 import { Pace, type Paced, type Place as PlaceInWork, type Slice } from '../../../src/device/webgpu/pace.ts';
 import { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
 import { startingMethod } from '../../../src/run/settings/starting-values.ts';
-import { timeSubmits } from '../../../src/device/webgpu/submit-times.ts';
-import { memoryStore } from '../../../src/bench/bench.ts';
-import { type Place, type Section, tunedDevice } from '../bench.ts';
-import { type OpenModel, SteppingModel } from '../../../src/bench/stepping-model.ts';
-import { digits, markdownTable } from '../../../src/base/markdown.ts';
-import { median, type Spent } from '../../../src/bench/timing.ts';
-import { openEmbeddedSteps } from '../../../src/bench/model-shapes.ts';
-import { openT5SmallSteps } from './steps.ts';
 
 // Pairs of steps until slices reach their target length.
 const WARM_UP = 4;

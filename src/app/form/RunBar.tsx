@@ -1,5 +1,5 @@
 import { useMemo, useRef } from 'react';
-import { difference } from '../../run/files/fitting.ts';
+import { difference } from '../../run/files/saved-round.ts';
 import { embeddedSettings, type PresetName } from '../../run/planning/presets.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { embeddedTask } from '../../tasks/orders.ts';

@@ -13,7 +13,7 @@ import { UNTRAINED, untrainedKey } from '../state/try-state.ts';
 import { ErrorNote } from '../ui/blocks.tsx';
 import { Choice } from '../ui/controls.tsx';
 import { percent, whole } from '../ui/format.ts';
-import { withTerms } from '../ui/Term.tsx';
+import { withTerms } from '../ui/terms.tsx';
 import styles from './shared.module.css';
 
 const SHOWN_WORDS: Readonly<Record<Shown, { labels: string; free: string }>> = {

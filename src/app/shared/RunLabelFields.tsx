@@ -1,6 +1,6 @@
 import { useId, useState } from 'react';
 import type { ErrorReport } from '../../base/errors.ts';
-import { labelOf, type RunLabel } from '../../run/results/run-label.ts';
+import { type RunLabel, labelOf } from '../../run/results/results.ts';
 import { MOST_NAME, MOST_NOTES } from '../../run/settings/results-bounds.ts';
 import { usePage } from '../state/page-context.tsx';
 import { ErrorLine } from '../ui/blocks.tsx';

@@ -1,7 +1,7 @@
 import { usePage, usePageState } from '../state/page-context.tsx';
 import type { TaskReport } from '../../run/results/results.ts';
 import { countsByOwnScores } from '../../tasks/forms.ts';
-import type { View } from '../state/view.ts';
+import type { View } from '../state/preferences.ts';
 import { Segmented } from '../ui/controls.tsx';
 import { SCORE_NAMES, type ScoreView, scoresOf } from '../state/scores.ts';
 

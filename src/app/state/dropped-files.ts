@@ -14,7 +14,7 @@ import type { SharingActions } from './sharing.ts';
 import type { StoreOf } from './slice.ts';
 import type { TasksSlice } from './task-store.ts';
 import type { GivenFile, TaskActions } from './tasks.ts';
-import type { ViewSlice } from './view.ts';
+import type { ViewSlice } from './preferences.ts';
 import { callOnce } from './session.ts';
 
 // A benchmark has a few hundred files; with more, it is another folder.

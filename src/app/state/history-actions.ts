@@ -1,6 +1,5 @@
 import { type ErrorReport, explained, GorpError, reportOf } from '../../base/errors.ts';
-import type { Results } from '../../run/results/results.ts';
-import { labelOf, type RunLabel, withLabel } from '../../run/results/run-label.ts';
+import { type Results, type RunLabel, labelOf, withLabel } from '../../run/results/results.ts';
 import { type RunHistory, runKey } from './history.ts';
 import { endedRun, isActive } from './run-state.ts';
 import type { PageStore } from './store.ts';

@@ -3,17 +3,20 @@ import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
 import { sha256Of } from '../../base/sha256.ts';
-import { generalTextChange } from '../../run/results/general-text-change.ts';
+import { generalTextChange } from '../../run/results/known-before.ts';
 import { measuresOf } from '../../run/results/measures.ts';
 import {
   AllMeasuresSchema,
   DeviceReportSchema,
   MeasuresSchema,
-  ownSeconds,
   type Results,
   ResultsSchema,
+  type RunLabel,
+  labelOf,
+  ownSeconds,
+  storedLabel,
+  withLabel,
 } from '../../run/results/results.ts';
-import { labelOf, type RunLabel, storedLabel, withLabel } from '../../run/results/run-label.ts';
 import { MOST_NAME, MOST_NOTES } from '../../run/settings/results-bounds.ts';
 import { countsByOwnScores } from '../../tasks/forms.ts';
 import { RunSettingsSchema } from '../../run/settings/settings.ts';

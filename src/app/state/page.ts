@@ -1,5 +1,5 @@
 import { reportOf } from '../../base/errors.ts';
-import { difference } from '../../run/files/fitting.ts';
+import { difference } from '../../run/files/saved-round.ts';
 import { type CompareActions, createCompareActions } from './compare.ts';
 import {
   type AskForBench,
@@ -15,7 +15,7 @@ import { type RunHistory, runKey } from './history.ts';
 import { type AskForPlan, createMemoryPlanner } from './memory-plan.ts';
 import { createModelsActions, type ModelsActions, type ModelsParts } from './models.ts';
 import { firstShown, type LastVisit } from './last-visit.ts';
-import type { Preferences, Theme } from './preferences.ts';
+import type { Preferences, Theme, View } from './preferences.ts';
 import { createQueue, type QueueActions, type QueueStorage } from './queue.ts';
 import { createRunManager, type RunActions } from './run-manager.ts';
 import { endedRun, isActive, type PageRun } from './run-state.ts';
@@ -34,7 +34,6 @@ import {
 } from './text-questions.ts';
 import { type AskForCheckpoints, createUnfinishedRuns } from './unfinished.ts';
 import { checkedSettings } from './validate.ts';
-import type { View } from './view.ts';
 
 /** Parts that the page needs from outside. */
 export interface PageParts {

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { lineOf } from '../../run/results/run-lines.ts';
+import { lineOf } from '../../run/results/results.ts';
 import { resultsText } from '../ui/download.ts';
 import { whole } from '../ui/format.ts';
 import { quickResults } from '../../testing/scripted-results.ts';

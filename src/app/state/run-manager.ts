@@ -1,7 +1,7 @@
 import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
 import type { RunEvent } from '../../run/events/events.ts';
 import type { Milestone } from '../../run/learning/control.ts';
-import { labelOf, type RunLabel, withLabel } from '../../run/results/run-label.ts';
+import { type RunLabel, labelOf, withLabel } from '../../run/results/results.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
 import type { ModelAccess } from '../../weights/source.ts';

@@ -7,7 +7,7 @@ import { holdsResults, resultsLink, resultsOfHash, runsIn } from './results-file
 import { endedRun, isActive, type PageRun, type RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
 import type { TasksSlice } from './task-store.ts';
-import type { ViewSlice } from './view.ts';
+import type { ViewSlice } from './preferences.ts';
 import { type Offer, parseSetUp, setUpLink, setUpOfHash, setUpText } from './set-up.ts';
 
 /** A shared set-up that somebody gave, and why the page's own could not be shared. */

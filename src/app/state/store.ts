@@ -5,7 +5,14 @@ import { type DropSlice, dropSlice } from './dropped-files.ts';
 import { type HistorySlice, historySlice } from './history.ts';
 import { type MemorySlice, memorySlice } from './memory-plan.ts';
 import { type ModelsSlice, modelsSlice } from './models.ts';
-import { type Preferences, type PreferencesSlice, type Theme, USUAL } from './preferences.ts';
+import {
+  type Preferences,
+  type PreferencesSlice,
+  type Theme,
+  USUAL,
+  type ViewSlice,
+  viewSlice,
+} from './preferences.ts';
 import { queueSlice, type QueueSlice } from './queue.ts';
 import { runSlice, type RunSlice } from './run-state.ts';
 import { type Form, type SetUpSlice, setUpSlice } from './set-up-form.ts';
@@ -13,7 +20,6 @@ import { sharingSlice, type SharingSlice } from './sharing.ts';
 import { tasksSlice, type TasksSlice } from './task-store.ts';
 import { type TextsSlice, textsSlice } from './text-questions.ts';
 import { unfinishedSlice, type UnfinishedSlice } from './unfinished.ts';
-import { viewSlice, type ViewSlice } from './view.ts';
 
 /** Everything that the page knows: a slice for each subject, in the file that changes it. */
 export interface PageState

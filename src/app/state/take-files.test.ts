@@ -10,7 +10,7 @@ import { quickResults } from '../../testing/scripted-results.ts';
 import { resultsText } from '../ui/download.ts';
 import { projectRoot } from '../../../tools/setup/process.ts';
 import type { StudyReport } from '../../run/results/study-report.ts';
-import { Report } from '../tabs/compare/Report.tsx';
+import { Report } from '../tabs/compare/CompareTab.tsx';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
 import type { GivenFile } from './tasks.ts';
 import { sortFiles } from './dropped-files.ts';

@@ -1,5 +1,4 @@
-import type { Results } from '../../run/results/results.ts';
-import { withLabel } from '../../run/results/run-label.ts';
+import { type Results, withLabel } from '../../run/results/results.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { createTableWork } from '../../run/tasks/table-work.ts';
 import {

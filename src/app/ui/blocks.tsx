@@ -1,7 +1,7 @@
-import { type ReactNode, useId } from 'react';
+import styles from './ui.module.css';
+import { type ComponentType, type ReactNode, lazy, useId } from 'react';
 import type { ErrorReport } from '../../base/errors.ts';
 import type { ReadToken } from '../../tasks/reading.ts';
-import styles from './ui.module.css';
 
 interface SectionProps {
   title: string;
@@ -121,5 +121,21 @@ export function ReadExample({ task, tokens }: ReadExampleProps) {
     <pre className={styles.read} tabIndex={0} aria-label={`An example of ${task}`}>
       {tokens.map(({ text, isLabel }, i) => (isLabel ? <mark key={i}>{text}</mark> : <span key={i}>{text}</span>))}
     </pre>
+  );
+}
+
+/**
+ * A part of the page that loads when it is first shown. If loading fails, for instance because the server is gone, a
+ * message takes its place; the rest of the page, with the results of a run, stays.
+ */
+export const lazyPart = <Props extends object>(load: () => Promise<{ default: ComponentType<Props> }>) =>
+  lazy(() => load().catch((): { default: ComponentType<Props> } => ({ default: Missing })));
+
+function Missing() {
+  return (
+    <p role="alert" data-testid="part-missing">
+      This part of the page could not be loaded. Check that the page’s server is running, download any results you need,
+      then reload the page.
+    </p>
   );
 }

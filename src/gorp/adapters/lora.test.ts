@@ -1,5 +1,5 @@
 import { type Span, span, SPAN_FIELDS, spanTable } from '../../graph/ops/attention.ts';
-import { spansAcross } from '../../models/t5-batch.ts';
+import { T5Network, bucketTable, spansAcross } from '../../models/t5-network.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
@@ -13,7 +13,6 @@ import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import { methodPreset, planOf } from '../../methods/registry.ts';
 import type { Layers } from '../../models/layers.ts';
 import { parseT5Config, T5_TRAITS, t5ParameterShapes } from '../../models/t5-config.ts';
-import { bucketTable, T5Network } from '../../models/t5-network.ts';
 import { T5 } from '../../models/t5.ts';
 import { T5_TARGETS } from '../../models/targets.ts';
 import { relativeError } from '../../testing/compare.ts';

@@ -11,8 +11,7 @@ import { TEST_DEVICES_AND_CARD } from '../../testing/devices.ts';
 import { goldenMatrix } from '../../testing/matrices.ts';
 import { referencesWith } from '../../testing/reference.ts';
 import { gates as gatePlan, thresholdOf } from '../part/method-plan.ts';
-import { grownGateSpace, keyOf } from './gate-reads.ts';
-import { Gates } from './gates.ts';
+import { Gates, grownGateSpace, keyOf } from './gates.ts';
 
 const PARTS = ['first', 'second', 'key'] as const;
 /** Errors of gates and of their gradients that f32 allows; absolute ones of keys and projectors. */

@@ -4,8 +4,7 @@ import dropoutTemplate from '../../../shaders/dropout.wgsl?raw';
 import { ELEMENTS_PER_UNIT, elementUnits, f32, flatWorkgroups, planSumOfParts, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall } from '../graph.ts';
-import { sizeOf, type Tensor } from '../tensor.ts';
-import { hash } from './random-bits.ts';
+import { type Tensor, sizeOf } from '../tensor.ts';
 
 /** Activations by their Hugging Face names, and the last function of a gate, in the order of their numbers in WebAssembly. */
 const ACTIVATIONS = ['relu', 'gelu_new', 'silu', 'gate'] as const;
@@ -338,3 +337,12 @@ export const sumGradients =
   (g: Graph) =>
   (a: Tensor, b: Tensor): Tensor =>
     add(g, a, b);
+
+/**
+ * The hash of `shaders/dropout.wgsl` and `shaders/subspace.wgsl`, so that references get the same numbers. u32 → u32.
+ */
+export function hash(word: number): number {
+  const state = (Math.imul(word, 747796405) + 2891336453) >>> 0;
+  const mixed = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737) >>> 0;
+  return ((mixed >>> 22) ^ mixed) >>> 0;
+}

@@ -4,7 +4,7 @@ import { fillTemplate } from '../../device/template.ts';
 import { workgroupTree } from '../../device/tree.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
-import { hash } from './random-bits.ts';
+import { hash } from './elementwise.ts';
 
 /** A row with less than this share of its length outside the rows before it is noise in f32. */
 const NOISE = 1e-5;

@@ -4,7 +4,6 @@ import type { Work } from '../../device/counting-device.ts';
 import type { AnswerCount } from '../results/answers.ts';
 import type { MemoryPlan } from '../planning/memory-plan.ts';
 import type { TimeLeft } from '../planning/work-left.ts';
-import type { RunLabel } from '../results/run-label.ts';
 import type {
   CommonQuestionsReport,
   CommonQuestionsRound,
@@ -15,6 +14,7 @@ import type {
   OwnProbeReport,
   OwnProbeRound,
   Results,
+  RunLabel,
   TensorSpace,
   TestTime,
 } from '../results/results.ts';

@@ -1,8 +1,7 @@
 import { inDigits } from '../../base/statistics.ts';
 import type { RunEvent } from './events.ts';
 import { type AccuracyMatrix, withMeasures } from '../results/measures.ts';
-import type { Break, LayerSample, Results, TestTime } from '../results/results.ts';
-import { withLabel } from '../results/run-label.ts';
+import { type Break, type LayerSample, type Results, type TestTime, withLabel } from '../results/results.ts';
 import { SCORES } from '../../tasks/forms.ts';
 
 type Confusion = NonNullable<Results['confusion']>;

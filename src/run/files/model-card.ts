@@ -3,8 +3,13 @@ import { textFile, type OutputFile } from '../../weights/exports/output-file.ts'
 import { embeddedModel } from '../../weights/embedded-models.ts';
 import type { ModelTexts } from '../../weights/model-folder.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
-import { keptQuestions, keptSentence } from '../results/common-questions-kept.ts';
-import { generalTextChange, generalTextSentence, generalTextStates } from '../results/general-text-change.ts';
+import {
+  generalTextChange,
+  generalTextSentence,
+  generalTextStates,
+  keptQuestions,
+  keptSentence,
+} from '../results/known-before.ts';
 import { isLearnedBy } from '../results/accuracy-table.ts';
 import { firstRounds, isTested, measuresOf } from '../results/measures.ts';
 import type { Results } from '../results/results.ts';

@@ -1,17 +1,17 @@
 import type { TokenPair } from '../../base/batch.ts';
 import { GorpError } from '../../base/errors.ts';
 import { partOf } from '../../gorp/part/method-plan.ts';
-import { adapterTensor, gateTensor, type StateMatrix, weightTensor } from '../../gorp/part/state.ts';
+import { type StateMatrix, adapterTensor, gateTensor, weightTensor } from '../../gorp/part/state.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
-import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
-import type { ModelFiles } from '../../weights/model-folder.ts';
-import { modelText } from '../../weights/model-reference.ts';
+import { type OpenFile, type SavedRun, bad, openRunState } from './saved-run.ts';
 import { baseOf, checkFiles, checkWeights, doesNotFit, fileHashes } from '../results/identity.ts';
 import type { Results } from '../results/results.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { buildsOn, teachingFault } from '../settings/teaching.ts';
 import { type ModelModules, trainedModules, trainsSame } from '../settings/trained-modules.ts';
-import { bad, type OpenFile, openRunState, type SavedRun } from './saved-run.ts';
+import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
+import type { ModelFiles } from '../../weights/model-folder.ts';
+import { modelText } from '../../weights/model-reference.ts';
 
 /** A round that was saved: to resume from, or to merge into its model. */
 export interface SavedRound {
@@ -153,3 +153,36 @@ export async function openBaseModel(
   await checkWeights(results, 'round', model, base);
   return base;
 }
+
+/**
+ * Checks that a run is the one that saved a checkpoint: a run resumes only with the same settings and data.
+ *
+ * @param data of the run, as {@link dataHash} names it.
+ * @throws GorpError `run/checkpoint-does-not-fit`, naming what is different.
+ */
+export function checkSame(saved: Pick<SavedRun, 'results' | 'data'>, settings: RunSettings, data: string): void {
+  checkSettings(saved, settings);
+  if (saved.data === data) return;
+  throw doesNotFit('checkpoint', 'the examples of its tasks have changed', 'Restore the tasks, or start a new run.');
+}
+
+/** @throws GorpError `run/checkpoint-does-not-fit`, naming the first setting that is different. */
+export function checkSettings({ results }: Pick<SavedRun, 'results'>, settings: RunSettings): void {
+  const path = difference(results.settings, settings);
+  if (path === null) return;
+  const nextStep = 'Resume with the settings of the run that saved it, or start a new run.';
+  throw doesNotFit('checkpoint', `${path} has changed`, nextStep);
+}
+
+/** The path of the first value that differs; null if all are equal. */
+export function difference(a: unknown, b: unknown, path = 'the settings'): string | null {
+  if (!isObject(a) || !isObject(b)) return Object.is(a, b) ? null : path;
+  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    const below = path === 'the settings' ? key : `${path}.${key}`;
+    const found = difference(a[key], b[key], below);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import * as v from 'valibot';
-import { keptQuestions, keptSentence } from '../results/common-questions-kept.ts';
+import { keptQuestions, keptSentence } from '../results/known-before.ts';
 import type { RunEvent } from '../events/events.ts';
 import { type Results, ResultsSchema } from '../results/results.ts';
 import { RunTime } from '../learning/run-time.ts';

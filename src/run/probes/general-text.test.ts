@@ -11,7 +11,7 @@ import { openRound, runKeepingRounds } from '../../testing/saved-run.ts';
 import { committedReference, tokenizersOf } from '../../testing/reference.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { tinyHost, tinySettings } from '../../testing/tiny-run.ts';
-import { generalTextChange, generalTextSentence, generalTextStates } from '../results/general-text-change.ts';
+import { generalTextChange, generalTextSentence, generalTextStates } from '../results/known-before.ts';
 import { encodePassages, hiddenSpans } from './general-text.ts';
 import type { RunEvent } from '../events/events.ts';
 import type { RunHost } from '../events/host.ts';

@@ -2,11 +2,10 @@ import { markdownTable, markdownText } from '../../base/markdown.ts';
 import { deviation, mean } from '../../base/statistics.ts';
 import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
-import { generalTextChange, generalTextSentence } from './general-text-change.ts';
+import { generalTextChange, generalTextSentence, idleTasks, watchedSums } from './known-before.ts';
 import { measuredBy } from './measures.ts';
 import { ownSeconds, type Results, type TaskReport } from './results.ts';
 import { testedTasks } from '../settings/settings.ts';
-import { idleTasks, watchedSums } from './watched.ts';
 import { countsByOwnScores, mainScore, type Score } from '../../tasks/forms.ts';
 import { namedRounds } from '../settings/schedule.ts';
 

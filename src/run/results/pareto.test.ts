@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isOnFront, paretoFront, type Point } from './pareto.ts';
+import { type Point, isOnFront, paretoFront } from '../../base/statistics.ts';
 
 const frontOf = (points: readonly Point[]): Point[] => paretoFront(points, (point) => point);
 

@@ -8,7 +8,7 @@ import { textFile, type OutputFile } from '../../weights/exports/output-file.ts'
 import { epochsOf } from '../settings/settings.ts';
 import { isScoredBy, isShare, mainScore, SCORES } from '../../tasks/forms.ts';
 import { namedRounds, roundOf } from '../settings/schedule.ts';
-import { generalTextStates } from './general-text-change.ts';
+import { generalTextStates } from './known-before.ts';
 import type { Results } from './results.ts';
 
 /** Values that were measured after a step of a run, 0 for before training, by the names of `transformers`' loggers. */

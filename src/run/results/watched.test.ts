@@ -10,7 +10,7 @@ import { WATCHED_FILE } from '../files/layout.ts';
 import type { RunHost } from '../events/host.ts';
 import { type Results, ResultsSchema } from './results.ts';
 import { parseSettings } from '../settings/settings.ts';
-import { idleTasks, watchedSums } from './watched.ts';
+import { idleTasks, watchedSums } from './known-before.ts';
 
 const STORY: Task = {
   name: 'story',

@@ -1,18 +1,18 @@
 import { useMemo } from 'react';
-import type { TaskReport } from '../../../run/results/results.ts';
 import { ScoreTool } from '../../shared/score-tools.tsx';
-import { comparedResults, type CompareState } from '../../state/compare.ts';
+import { type CompareState, comparedResults } from '../../state/compare.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import { Section } from '../../ui/blocks.tsx';
-import { Segmented } from '../../ui/controls.tsx';
 import { ChosenRuns } from './ChosenRuns.tsx';
 import { Differences } from './Differences.tsx';
 import { LossOverlay } from './LossOverlay.tsx';
 import { PairedDifferences } from './PairedDifferences.tsx';
 import { Plane } from './Plane.tsx';
 import { AccuracyOverlay, PerformanceOverlay, SpacesOverlay } from './RoundOverlays.tsx';
-import { Report } from './Report.tsx';
-import { groupsOf, type SettingsGroup } from './settings-groups.ts';
+import { type SettingsGroup, groupsOf } from './settings-groups.ts';
+import { Section } from '../../ui/blocks.tsx';
+import { Segmented } from '../../ui/controls.tsx';
+import type { TaskReport } from '../../../run/results/results.ts';
+import { type ReportBlock, type StudyReport, openingBlocks, partBlocks } from '../../../run/results/study-report.ts';
 
 const BY: readonly { value: CompareState['by']; label: string }[] = [
   { value: 'setting', label: 'Mean over seeds' },
@@ -106,3 +106,60 @@ const hasOrders = ({ runs }: SettingsGroup): boolean =>
 /** The tasks of all compared runs. */
 const tasksIn = (groups: readonly SettingsGroup[]): TaskReport[] =>
   groups.flatMap(({ runs }) => runs.flatMap(({ results }) => results.tasks));
+
+/** The report of a study, like its Markdown but without the matrices: read-only, and not stored. */
+export function Report({ of }: { of: StudyReport }) {
+  const { compare } = usePage();
+  const blocks = [...openingBlocks(of), ...of.parts.flatMap((part) => partBlocks(part, of.claim?.part ?? ''))];
+  return (
+    <Section
+      title={of.title}
+      note="The report of a study, from its file: in percent, with 95 % intervals over seeds."
+      tools={
+        <button type="button" onClick={compare.closeReport}>
+          Close the report
+        </button>
+      }
+      testId="study-report"
+    >
+      {blocks.map((block, i) => (
+        <Block key={i} block={block} label={`Table ${i + 1} of the report`} />
+      ))}
+    </Section>
+  );
+}
+
+/** Without the marks of Markdown. */
+const plain = (text: string): string => text.replaceAll(/`|\*\*/g, '');
+
+function Block({ block, label }: { block: ReportBlock; label: string }) {
+  if ('heading' in block) return <h3 className="spaced">{block.heading}</h3>;
+  if ('text' in block) return <p className="spaced">{plain(block.text)}</p>;
+  const { head, rows } = block;
+  return (
+    <div className="scroll spaced" tabIndex={0} role="region" aria-label={label}>
+      <table className="table numbers">
+        <caption className="hidden-visually">{label}</caption>
+        <thead>
+          <tr>
+            {head.map((cell, i) => (
+              <th key={i} scope="col">
+                {cell}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(([name, ...cells], i) => (
+            <tr key={i}>
+              <th scope="row">{name}</th>
+              {cells.map((cell, j) => (
+                <td key={j}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

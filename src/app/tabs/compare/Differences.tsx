@@ -1,12 +1,12 @@
 import { needsBriefly } from '../../../methods/parts/method.ts';
 import { methodTitle, planOf } from '../../../methods/registry.ts';
-import { type WatchedSum, watchedSums } from '../../../run/results/watched.ts';
+import { type WatchedSum, watchedSums } from '../../../run/results/known-before.ts';
 import { type Band, halfWidth, meanOf } from '../../state/compare.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, SCORE_NAMES, scoreText } from '../../state/scores.ts';
 import { listed } from '../../state/story.ts';
 import { NONE } from '../../ui/format.ts';
-import { withTerms } from '../../ui/Term.tsx';
+import { withTerms } from '../../ui/terms.tsx';
 import styles from './compare.module.css';
 import { differencesOf, seedRanges, type SettingsGroup } from './settings-groups.ts';
 

@@ -1,4 +1,4 @@
-import { isOnFront, paretoFront, type Point } from '../../../run/results/pareto.ts';
+import { type Point, isOnFront, paretoFront } from '../../../base/statistics.ts';
 import { axisOver, LETTER } from '../../../charts/axis.ts';
 import { type Chart, svgNode } from '../../../charts/chart.ts';
 import { Figure, methodColor } from '../../charts/Figure.tsx';

@@ -1,7 +1,7 @@
 import { smoothed } from '../../../base/statistics.ts';
 import type { Cell } from '../../../base/visible.ts';
 import type { ChartLine } from '../../../charts/chart.ts';
-import { generalTextStates } from '../../../run/results/general-text-change.ts';
+import { generalTextStates } from '../../../run/results/known-before.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
 import type { Numbers } from '../../charts/save.tsx';

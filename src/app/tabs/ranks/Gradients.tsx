@@ -7,7 +7,7 @@ import { SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePageState } from '../../state/page-context.tsx';
 import { Section } from '../../ui/blocks.tsx';
 import { percent, significant } from '../../ui/format.ts';
-import { withTerms } from '../../ui/Term.tsx';
+import { withTerms } from '../../ui/terms.tsx';
 import styles from './ranks.module.css';
 import { type LayerCourses, layerSummary, lineOf, NO_SAMPLES, NO_SPACES, shortName } from './ranks.ts';
 

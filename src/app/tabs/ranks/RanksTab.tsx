@@ -5,7 +5,7 @@ import { usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { listed } from '../../state/story.ts';
 import { Section } from '../../ui/blocks.tsx';
-import { withTerms } from '../../ui/Term.tsx';
+import { withTerms } from '../../ui/terms.tsx';
 import { Angles } from './Angles.tsx';
 import { Gradients, LayerSummary } from './Gradients.tsx';
 import { isHeatMap } from './map-lines.ts';

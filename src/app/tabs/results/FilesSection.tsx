@@ -8,10 +8,9 @@ import { TeachMore } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { countOf, useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
-import { ErrorText, Section } from '../../ui/blocks.tsx';
+import { ErrorText, Section, lazyPart } from '../../ui/blocks.tsx';
 import { bytes } from '../../ui/format.ts';
-import { lazyPart } from '../../ui/lazy-part.tsx';
-import { withTerms } from '../../ui/Term.tsx';
+import { withTerms } from '../../ui/terms.tsx';
 import styles from './results.module.css';
 import { PickFiles } from '../../ui/controls.tsx';
 

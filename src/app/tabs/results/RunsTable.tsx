@@ -13,7 +13,7 @@ import { AskTwice } from '../../ui/controls.tsx';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
 import { downloadResults } from '../../ui/download.ts';
 import { bytes, duration, moment } from '../../ui/format.ts';
-import { withTerms } from '../../ui/Term.tsx';
+import { withTerms } from '../../ui/terms.tsx';
 import { visibleText } from '../../../base/visible.ts';
 import styles from './results.module.css';
 

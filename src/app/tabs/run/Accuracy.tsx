@@ -1,7 +1,7 @@
 import { type KeyboardEvent, useRef, useState } from 'react';
 import { wilsonInterval } from '../../../base/proportions.ts';
 import { type ChartLine, endsRoom, MARGIN } from '../../../charts/chart.ts';
-import { generalTextChange, generalTextStates } from '../../../run/results/general-text-change.ts';
+import { generalTextChange, generalTextStates } from '../../../run/results/known-before.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { namedRounds, roundName, roundOf } from '../../../run/settings/schedule.ts';
 import type { Score } from '../../../tasks/forms.ts';

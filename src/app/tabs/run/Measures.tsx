@@ -3,7 +3,7 @@ import type { Measures as RunMeasures } from '../../../run/results/results.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, roundsTested, scoreText } from '../../state/scores.ts';
 import { Section } from '../../ui/blocks.tsx';
-import { withTerms } from '../../ui/Term.tsx';
+import { withTerms } from '../../ui/terms.tsx';
 import styles from './run.module.css';
 
 interface Measure {

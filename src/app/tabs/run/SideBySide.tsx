@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { type MethodName, type MethodSettings, sameMethod, withValues } from '../../../methods/registry.ts';
 import type { Results } from '../../../run/results/results.ts';
-import { watchedSums } from '../../../run/results/watched.ts';
+import { watchedSums } from '../../../run/results/known-before.ts';
 import { type RunSettings, RunSettingsSchema } from '../../../run/settings/settings.ts';
 import { DOT } from '../../../charts/chart.ts';
 import { Figure, methodColor, roundsChart } from '../../charts/Figure.tsx';

@@ -2,10 +2,15 @@ import { useEffect, useMemo, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../../base/errors.ts';
 import { changeInterval } from '../../../base/proportions.ts';
 import { turnedBetween } from '../../../run/results/answers.ts';
-import { keptQuestions, keptSentence } from '../../../run/results/common-questions-kept.ts';
-import { generalTextChange, generalTextSentence } from '../../../run/results/general-text-change.ts';
+import {
+  generalTextChange,
+  generalTextSentence,
+  idleTasks,
+  keptQuestions,
+  keptSentence,
+  watchedSums,
+} from '../../../run/results/known-before.ts';
 import type { Results } from '../../../run/results/results.ts';
-import { idleTasks, watchedSums } from '../../../run/results/watched.ts';
 import { roundName, roundOf } from '../../../run/settings/schedule.ts';
 import { isShare, mainScore } from '../../../tasks/forms.ts';
 import { runKey } from '../../state/history.ts';
@@ -16,7 +21,7 @@ import { scoreText, sharesOf } from '../../state/scores.ts';
 import { listed, storyOf, type TaskSentence } from '../../state/story.ts';
 import { ErrorLine, Section } from '../../ui/blocks.tsx';
 import { significant } from '../../ui/format.ts';
-import { withTerms } from '../../ui/Term.tsx';
+import { withTerms } from '../../ui/terms.tsx';
 import styles from './run.module.css';
 import { counterMethod, counterpartOf, PLAIN, SideBySide } from './SideBySide.tsx';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { rateCourse, rateFactor, type RateSchedule } from './rate-schedule.ts';
+import { type RateSchedule, rateCourse, rateFactor } from './schedule.ts';
 
 // get_scheduler of transformers 5.24.0, at a learning rate of 1, with ceil(steps · warmup_ratio) warm-up steps; `constant`
 // is its constant_with_warmup.

@@ -1,5 +1,6 @@
 import { deviation, studentQuantile } from '../../base/statistics.ts';
 import type { Results } from './results.ts';
+import { type Score, mainScore } from '../../tasks/forms.ts';
 
 type Measured = NonNullable<NonNullable<Results['probes']>['generalText']>;
 
@@ -123,3 +124,122 @@ const signed = (value: number, digits: number): string => {
   const text = Math.abs(value).toFixed(digits);
   return Number(text) === 0 ? '0' : `${value < 0 ? '\u2212' : '+'}${text}`;
 };
+
+type Watching = Pick<Results, 'tasks' | 'accuracy'>;
+
+/** The scores of watched tasks by one measure: means before training and in the last tests. */
+export interface WatchedSum {
+  readonly score: Score;
+  readonly before: number;
+  readonly now: number;
+  /** Names of the tasks, without those that can show nothing. */
+  readonly tasks: readonly string[];
+}
+
+/** A watched task with its main score before training and in its last test; null if it was not tested. */
+interface WatchedTask {
+  readonly name: string;
+  readonly score: Score;
+  readonly before: number | null;
+  readonly now: number | null;
+  /** Whether the model did no better than chance before, so that there is nothing to lose. */
+  readonly isIdle: boolean;
+}
+
+/** Standard errors by which a share may exceed chance by accident. */
+const ERRORS = 2;
+/** ROUGE-L that unrelated texts reach by common words. */
+const COMMON_WORDS = 0.05;
+/** The share of the loss of guessing that counts as guessing. */
+const GUESSED = 0.9;
+
+/** The tasks that a run only tests. */
+function watchedTasks({ tasks, accuracy }: Watching): WatchedTask[] {
+  return tasks.flatMap((task, j): WatchedTask[] => {
+    if (task.watched !== true) return [];
+    const score = mainScore(task);
+    const matrix = accuracy[score] ?? [];
+    const before = matrix[0]?.[j] ?? null;
+    const now = matrix.findLast((row) => (row[j] ?? null) !== null)?.[j] ?? null;
+    return [{ name: task.name, score, before, now, isIdle: before !== null && isChance(task, score, before) }];
+  });
+}
+
+/** Whether a score is no better than guessing: among the labels, by common words, or among all tokens. */
+function isChance(
+  { labels, testExamples, chanceLoss = Infinity }: Results['tasks'][number],
+  score: Score,
+  value: number,
+): boolean {
+  if (score === 'loss') return value > GUESSED * chanceLoss;
+  if (score === 'rougeL') return value <= COMMON_WORDS;
+  const chance = labels.length === 0 ? 0 : 1 / labels.length;
+  return value <= chance + ERRORS * Math.sqrt((chance * (1 - chance)) / Math.max(1, testExamples));
+}
+
+/** Names of the watched tasks that can show nothing, since the model was near chance on them before training. */
+export const idleTasks = (results: Watching): string[] =>
+  watchedTasks(results).flatMap(({ name, isIdle }) => (isIdle ? [name] : []));
+
+/** Sums what the model could do before, and what it can do now, by score; tasks near chance are left out. */
+export function watchedSums(results: Watching): WatchedSum[] {
+  const sums = new Map<Score, { name: string; before: number; now: number }[]>();
+  for (const { name, score, before, now, isIdle } of watchedTasks(results)) {
+    if (before === null || now === null || isIdle) continue;
+    sums.set(score, [...(sums.get(score) ?? []), { name, before, now }]);
+  }
+  return Array.from(sums, ([score, of]) => {
+    const mean = (valueOf: (one: (typeof of)[number]) => number): number =>
+      of.reduce((sum, one) => sum + valueOf(one), 0) / of.length;
+    return {
+      score,
+      before: mean(({ before }) => before),
+      now: mean(({ now }) => now),
+      tasks: of.map(({ name }) => name),
+    };
+  });
+}
+
+/** A question that a model answered rightly before training and does not now, with both answers. */
+interface LostQuestion {
+  readonly question: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The questions of common knowledge that a model still answers after a round. */
+interface KeptQuestions {
+  readonly round: number;
+  /** Questions asked, and how many of them it answered rightly before training. */
+  readonly asked: number;
+  readonly before: number;
+  /** How many of these it still answers rightly, and which it does not. */
+  readonly still: number;
+  readonly lost: readonly LostQuestion[];
+}
+
+/** After each round that was asked, in order; empty if the model was not asked before training or not after it. */
+export function keptQuestions({ probes }: Pick<Results, 'probes'>): KeptQuestions[] {
+  const { questions = [], rounds = [] } = probes?.commonQuestions ?? {};
+  const first = rounds.find(({ round }) => round === 0);
+  if (first === undefined) return [];
+  const { answers, right } = first;
+  return rounds
+    .filter(({ round }) => round > 0)
+    .sort((a, b) => a.round - b.round)
+    .map(({ round, answers: now, right: isRight }): KeptQuestions => ({
+      round,
+      asked: questions.length,
+      before: right.filter(Boolean).length,
+      still: right.filter((was, i) => was && isRight[i]).length,
+      lost: questions.flatMap(({ question }, i) =>
+        right[i] && !isRight[i] ? [{ question, before: answers[i] ?? '', after: now[i] ?? '' }] : [],
+      ),
+    }));
+}
+
+/** “It still answers 42 of the 45 questions of common knowledge that it answered rightly before, of 60 asked.” */
+export const keptSentence = ({ asked, before, still }: KeptQuestions): string =>
+  before === 0
+    ? `It answered none of ${asked} questions of common knowledge rightly before training, so they show nothing.`
+    : `It still answers ${still} of the ${before} questions of common knowledge that it answered rightly before, of ${asked} asked.`;
