@@ -5,6 +5,7 @@ import {
   type ChartStyle,
   drawChart,
   type Mark,
+  SERIES_COLORS,
   svgNode,
   svgText,
 } from '../../src/charts/chart.ts';
@@ -12,7 +13,6 @@ import { type Point, paretoFront } from '../../src/base/statistics.ts';
 import { isPlain, type MethodSummary, type PartSummary, type RunFacts } from './summary.ts';
 
 const SIZE = { width: 760, height: 480 };
-const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#000000', '#7a5195'];
 const SHAPES = ['circle', 'square', 'diamond'] as const;
 
 /** A chart on paper: a file has no style sheet. */
@@ -42,10 +42,10 @@ export function ticksOf(values: readonly number[]): number[] {
 /** An axis between its first and its last mark. */
 const over = (ticks: readonly number[]): Axis => ({ from: ticks[0], to: ticks[ticks.length - 1], isLog: false });
 
-const colourOf = (index: number): string => COLOURS[index % COLOURS.length];
+const colourOf = (index: number): string => SERIES_COLORS[index % SERIES_COLORS.length][0];
 
 const markOf = (index: number, size: number, opacity = 1): Mark => ({
-  shape: SHAPES[Math.floor(index / COLOURS.length) % SHAPES.length],
+  shape: SHAPES[Math.floor(index / SERIES_COLORS.length) % SHAPES.length],
   size,
   opacity,
 });

@@ -1,6 +1,20 @@
 import { shownText } from '../base/visible.ts';
 import { type Axis, axisScale, axisTicks, LETTER, linePath, spreadLabels } from './axis.ts';
 
+/**
+ * The colours of series on a light and on a dark ground: after Okabe and Ito, darkened or lightened so that lines are
+ * readable.
+ */
+export const SERIES_COLORS: readonly (readonly [light: string, dark: string])[] = [
+  ['#0067a5', '#5aaee8'],
+  ['#c4500c', '#f08a4b'],
+  ['#007a5a', '#3cc09a'],
+  ['#a8508c', '#d98fc0'],
+  ['#8a6a00', '#d9b63c'],
+  ['#2d84b8', '#8fd0f5'],
+  ['#5b5752', '#b8b4ac'],
+];
+
 type Attributes = Readonly<Record<string, string | number | undefined>>;
 
 /** An SVG element before React draws it in the page, or {@link svgText} in a file. Attributes have React's names. */

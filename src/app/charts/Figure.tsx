@@ -1,6 +1,6 @@
 import { createElement, type PointerEvent, type ReactElement, useMemo, useRef, useState } from 'react';
 import { axisOver, axisScale, linearScale, linePath } from '../../charts/axis.ts';
-import { type Chart, type ChartStyle, drawChart, MARGIN, type SvgNode } from '../../charts/chart.ts';
+import { type Chart, type ChartStyle, drawChart, MARGIN, type SvgNode, SERIES_COLORS } from '../../charts/chart.ts';
 import { METHOD_NAMES, type MethodName } from '../../methods/registry.ts';
 import type { Results } from '../../run/results/results.ts';
 import { whole } from '../ui/format.ts';
@@ -8,13 +8,12 @@ import { useWidth } from '../ui/hooks.ts';
 import { type Numbers, SaveTools } from './save.tsx';
 import styles from './charts.module.css';
 
-const HUES = 7;
-
-/** Colour of a series as a custom property; after seven, colours repeat with another dash. */
-export const seriesColor = (index: number): string => `var(--series-${index % HUES})`;
+/** The colour of a series, by the page's theme; when all are used, colours repeat with another dash. */
+export const seriesColor = (index: number): string =>
+  `light-dark(${SERIES_COLORS[index % SERIES_COLORS.length].join(', ')})`;
 
 /** Place of a series in the sequence of dash patterns. */
-export const seriesDash = (index: number): number => Math.floor(index / HUES);
+export const seriesDash = (index: number): number => Math.floor(index / SERIES_COLORS.length);
 
 /** The methods that are compared most: each has a hue of its own. The others share them. */
 const MAIN: readonly MethodName[] = ['gorp-plus', 'seq-lora', 'gorp', 'gpm', 'inf-lora', 'gain-lora', 'o-lora'];
