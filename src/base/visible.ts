@@ -23,6 +23,12 @@ export function visibleText(text: string, longest: number): string {
   return begin.length < text.length ? `${shown}…` : shown;
 }
 
+/**
+ * Whether cmd, PowerShell and POSIX shells take a text between double quotes as it is, and no program takes it for an
+ * option. PowerShell takes typographic double quotes for plain ones.
+ */
+export const isPlainInShells = (text: string): boolean => /^(?!-)[^"“”„$`%!\\\p{C}\u2028\u2029]+$/u.test(text);
+
 /** A number, or a name; null where nothing was measured. */
 export type Cell = string | number | null;
 

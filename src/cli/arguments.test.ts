@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { readArguments, refuseOptions } from './arguments.ts';
+import { asArgument, readArguments, refuseOptions } from './arguments.ts';
 import { UsageError } from './exit.ts';
 import { hubAccess, modelsFolder } from './named-models.ts';
 
@@ -17,6 +18,46 @@ test('refuses an option of one value that is given twice, where the last alone w
     task: ['a', 'b'],
     json: true,
   });
+});
+
+const ODD = [
+  'mails',
+  'my mails',
+  'a&b',
+  'a;b (c)',
+  '^x^',
+  "it's",
+  'Grüße',
+  'a,name=b',
+  '100 %',
+  'wow!',
+  '$HOME',
+  '`id`',
+  'say "hi"',
+  '-rf',
+  '',
+];
+
+test('an argument reaches a program as it is from a POSIX shell', () => {
+  const program = `process.stdout.write(JSON.stringify(process.argv.slice(1)))`;
+  const line = [process.execPath, '-e', program, '--', ...ODD].map((text) => asArgument(text, 'linux')).join(' ');
+  expect(JSON.parse(execFileSync('sh', ['-c', line], { encoding: 'utf8' }))).toEqual(ODD);
+});
+
+/**
+ * The arguments of a line in PowerShell (about_Parsing, about_Quoting_Rules) and in cmd: double quotes join, and what cmd
+ * or PowerShell would expand in them is refused. Outside of quotes only letters that neither obeys are allowed.
+ */
+function inWindows(line: string): string[] {
+  return Array.from(line.matchAll(/"([^"]*)"|([\w./:@+-]+)/g), ([, quoted, bare]) => {
+    expect(quoted ?? '').not.toMatch(/[$`%“”„]/);
+    return (quoted ?? bare).replace(/\\\\$/, '\\'); // as a program reads \\ before a quote
+  });
+}
+
+test('an argument reaches a program as it is from cmd and PowerShell', () => {
+  const plain = ['mails', 'C:\\my models\\mails', 'C:\\mails\\', 'a&b', 'a;b (c)', '^x^', "it's", 'Grüße', 'a,name=b'];
+  expect(inWindows(plain.map((text) => asArgument(text, 'win32')).join(' '))).toEqual(plain);
 });
 
 test('empty variables count as unset', () => {

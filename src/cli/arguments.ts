@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { DEVICE_CHOICES, type DeviceChoice } from '../base/device-choice.ts';
+import { isPlainInShells } from '../base/visible.ts';
 import { UsageError } from './exit.ts';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
@@ -9,6 +10,16 @@ const COMMON = {
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const satisfies Options;
+
+/**
+ * A text as an argument of a command that a person pastes into a shell. Where no quotes serve every shell (a path with `%`
+ * or `$`), they are those of this platform.
+ */
+export function asArgument(text: string, platform: NodeJS.Platform = process.platform): string {
+  if (/^[\w./:@+][\w./:@+-]*$/.test(text)) return text;
+  if (platform === 'win32') return `"${text.replace(/\\+$/, '$&$&')}"`; // a program takes \" for a quote
+  return isPlainInShells(text) ? `"${text}"` : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
 
 /** The options and positionals of a command line. @throws UsageError. */
 export function readArguments<O extends Options>(

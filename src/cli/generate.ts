@@ -8,7 +8,7 @@ import { type Answering, answerPrompts } from '../run/evaluation/answering.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
 import { answerLengthIn } from '../run/tasks/encoded-task.ts';
 import { MAX_ANSWER } from '../tasks/labels.ts';
-import { PROMPT_FORMS } from '../tasks/prompt.ts';
+import { PROMPT_FORMS, promptOf } from '../tasks/prompt.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { noPositionals, oneOf, readArguments, refuseOptions, wholeNumber } from './arguments.ts';
 import { EXIT, UsageError } from './exit.ts';
@@ -79,6 +79,7 @@ Answers prompts with a model, as it is or after a round. Decoding is greedy, so 
   --round DIR      the model that answers: the folder that was --out of a run, that of one of its tasks, or a file of models share
   --model NAME     the model that answers; with --round, the base model if it has moved
   --prompt TEXT    what the model reads; repeatable. Without it, prompts are read from stdin, one per line
+  --task NAME      a task that the model was taught: prompts are texts, asked with its question as in training
   --jsonl          lines of stdin are JSON: a string, or an object with "prompt"
   --max-new-tokens N  most tokens of an answer (default: as in the round's test; 128 without a round)
   --prompt-form FORM  chat: as the user's turn in the model's chat template (default, if it has one), or raw. A round sets it
@@ -100,6 +101,7 @@ export async function generate(args: string[]): Promise<number> {
     round: { type: 'string' },
     model: { type: 'string' },
     prompt: { type: 'string', multiple: true, default: [] },
+    task: { type: 'string' },
     jsonl: { type: 'boolean', default: false },
     'max-new-tokens': { type: 'string' },
     'prompt-form': { type: 'string' },
@@ -113,7 +115,8 @@ export async function generate(args: string[]): Promise<number> {
   const maxNewTokens = lengthOf(values['max-new-tokens']);
   const terminal = new Terminal(values.json);
   const { base, saved } = await openAnswering(values, terminal);
-  const prompts = await readPrompts(values.prompt, values.jsonl);
+  const asks = values.task === undefined ? (text: string) => text : questionOf(values.task, saved);
+  const prompts = (await readPrompts(values.prompt, values.jsonl)).map(asks);
   const guard = nodeTokenizerGuard(values.model ?? saved?.results.settings.model ?? 'the model');
   const promptForm = saved?.results.settings.training.promptForm ?? given ?? (await startingForm(base, guard));
   if (promptForm === 'chat' && !saved && !given) {
@@ -148,6 +151,19 @@ async function openAnswering(
   }
   if (model === undefined) throw new UsageError('generate needs --round or --model.');
   return { base: await openShown(model, terminal), saved: undefined };
+}
+
+/** How a task that the model was taught asks with a text. @throws UsageError if the model does not know it. */
+function questionOf(task: string, saved: SavedRound | undefined): (text: string) => string {
+  const known = saved?.state.lessons.map(({ definition }) => definition) ?? [];
+  const found = known.find(({ name }) => name === task);
+  if (found !== undefined) return (text) => promptOf(found, text);
+  const names = known.map(({ name }) => name).join(', ');
+  throw new UsageError(
+    names === ''
+      ? '--task needs the question of a task, but this model holds none: give the whole prompt instead.'
+      : `--task names a task that the model was taught: ${names}.`,
+  );
 }
 
 /** The settings of the round's test, else those for a model as it is, with the requested answer length. */

@@ -11,7 +11,7 @@ import { openArchive } from '../run/files/shared-model.ts';
 import { promptLengthNext, startingMethod } from '../run/settings/starting-values.ts';
 import { type RunSettings, watching } from '../run/settings/settings.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
-import { isGiven, oneOf, refuseOptions } from './arguments.ts';
+import { asArgument, isGiven, oneOf, refuseOptions } from './arguments.ts';
 import { UsageError } from './exit.ts';
 import { lastRound } from './resume.ts';
 import { openRoundFolder, opensIn } from './round-folder.ts';
@@ -80,7 +80,7 @@ export async function teachingMore(
     throw new GorpError(
       'tasks/name-taken',
       `The model was taught a task ${again} already.`,
-      `Give the new one a name of its own: --task FILE,name=${again}-2.`,
+      `Give the new one a name of its own: --task "FILE,name=${again}-2".`,
     );
   }
   const base = values.base ?? settings.model;
@@ -89,7 +89,7 @@ export async function teachingMore(
     throw new GorpError(
       'run/no-base-model',
       `The model was taught on ${reference.name}, a folder or file on the machine of whoever shared it.`,
-      `Get the same base model, and name its folder or file: gorp-web train --from ${JSON.stringify(model.path)} --base PATH --task FILE --out FOLDER`,
+      `Get the same base model, and name its folder or file: gorp-web train --from ${asArgument(model.path)} --base PATH --task FILE --out FOLDER`,
     );
   }
   const method = values.method === undefined ? settings.method.name : oneOf('--method', values.method, METHOD_NAMES);

@@ -5,6 +5,7 @@ import type { Speed } from '../run/planning/duration.ts';
 import { ownSeconds, type Results } from '../run/results/results.ts';
 import { runTable } from '../run/results/accuracy-table.ts';
 import {
+  asArgument,
   DEVICE_OPTIONS,
   DEVICE_USAGE,
   checkpointSeconds,
@@ -176,7 +177,7 @@ async function whatToTrain(
   const { settings } = resultsOf(origin);
   if (isGiven(args, 'order')) {
     throw new UsageError(
-      `--resume continues a run with its own order. To teach the model more: gorp-web train --from ${origin.path} --order TASKS --out FOLDER`,
+      `--resume continues a run with its own order. To teach the model more: gorp-web train --from ${asArgument(origin.path)} --order TASKS --out FOLDER`,
     );
   }
   refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'the model sets them');

@@ -73,10 +73,9 @@ export default function UseModel({ last: { round, settings, use }, dtypes }: { l
           </pre>
           <CopyButton key={code} text={code} label={`Copy the program: ${title}`} />
         </div>
-        {use.example !== null && (
+        {use.example !== null && !/"my (text|prompt)"/.test(code) && (
           <p className="about">
-            The prompt comes from the round’s test, where the model answered{' '}
-            <code>{JSON.stringify(use.example.answer)}</code>.
+            The text comes from a test, where the model answered <code>{JSON.stringify(use.example.answer)}</code>.
           </p>
         )}
       </Section>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RoundUse } from '../../../run/files/round-use.ts';
-import { shellQuoted, type Snippet, snippetsFor } from './use-snippets.ts';
+import { type Snippet, snippetsFor } from './use-snippets.ts';
 
 const exampleOf = (prompt: string, text = prompt): NonNullable<RoundUse['example']> => ({
   prompt,
@@ -35,7 +35,7 @@ describe('programs that use a round', () => {
     expect(codeOf('optimum', {}, 'q8')).toContain('encoder_file_name="encoder_model_quantized.onnx"');
     expect(codeOf('peft', {})).toContain(`("google-t5/t5-small", revision="${T5.commit ?? ''}", dtype="float32")`);
     expect(codeOf('command-line', {})).toBe(
-      `npx --no gorp-web generate --round gorp-web-rounds/${T5.folder} --prompt 'Task:TC\nit'\\''s\nAnswer:'\n`,
+      `npx --no gorp-web generate --round "gorp-web-rounds/${T5.folder}" --task "gloss" --prompt "it's"\n`,
     );
   });
 
@@ -43,7 +43,7 @@ describe('programs that use a round', () => {
     const needs = (model: string): string[] =>
       snippetsFor({ ...T5, model }, { onnx: 'f32', gguf: 'f16' }).map((one) => one.needs);
     expect(codeOf('peft', { model: 'picked:mine', commit: null })).toContain('from_pretrained("base-model")');
-    expect(codeOf('command-line', { model: 'picked:mine' })).toContain(' --model ./base-model ');
+    expect(codeOf('command-line', { model: 'picked:mine' })).toContain(' --model "./base-model" ');
     expect(needs('picked:mine').filter((text) => text.includes('base-model'))).toHaveLength(2);
     // The embedded model comes with the command line, but Python does not know it.
     expect(codeOf('command-line', { model: 'embedded' })).not.toContain('--model');
@@ -58,7 +58,7 @@ describe('programs that use a round', () => {
     expect(codeOf('peft', picked)).toContain('AutoTokenizer.from_pretrained("base-model", gguf_file="my tiny.gguf")');
     const onDisk = { model: '/home/me/models/my tiny.gguf', commit: null };
     expect(codeOf('peft', onDisk)).toContain('AutoTokenizer.from_pretrained("base-model", gguf_file="my tiny.gguf")');
-    expect(codeOf('command-line', picked)).toContain(" --model './base-model/my tiny.gguf' ");
+    expect(codeOf('command-line', picked)).toContain(' --model "./base-model/my tiny.gguf" ');
     const { needs } = snippetsFor({ ...T5, ...picked }, { onnx: 'f32', gguf: 'f16' })[2];
     expect(needs).toContain('copy my tiny.gguf into base-model');
     expect(needs).toContain(' gguf.');
@@ -116,19 +116,6 @@ describe('programs that use a round', () => {
 });
 
 describe('a text of a test that would do more than be read', () => {
-  test('stays one argument of a shell, and shows a terminal nothing that it obeys', () => {
-    expect(shellQuoted("it's `id` $(id) !1 \\ \n#")).toBe("'it'\\''s `id` $(id) !1 \\ \n#'");
-    expect(shellQuoted("a\u001b[201~\nrm -rf ~\t\u009b'\\\0")).toBe(
-      String.raw`$'a\x1b[201~` + '\n' + String.raw`rm -rf ~\x09\xc2\x9b\'\\` + "\ufffd'",
-    );
-    for (const text of ['-rf', '--model', 'a b', '~', '#', '']) expect(shellQuoted(text)).toBe(`'${text}'`);
-    expect(shellQuoted('a/b-1.gguf')).toBe('a/b-1.gguf');
-  });
-
-  test('is no option of a program', () => {
-    expect(codeOf('command-line', { example: exampleOf('--help') })).toContain("--prompt='--help'");
-  });
-
   test('stands in quotes that every shell reads alike, or is left out', () => {
     const said = (text: string): string => codeOf('ollama', { example: exampleOf('x', text), isDecoderOnly: true });
     expect(said('Where’s my train? (5 < 7) & so')).toContain('ollama run gloss "Where’s my train? (5 < 7) & so"\n');
@@ -144,8 +131,15 @@ describe('a text of a test that would do more than be read', () => {
       '-rf',
       '\u001b[201~',
       '\u202e',
-    ])
+    ]) {
       expect(said(text), text).toContain('ollama run gloss "my text"\n');
+      expect(codeOf('command-line', { example: exampleOf('x', text) }), text).toContain(
+        ' --task "gloss" --prompt "my text"\n',
+      );
+    }
+    const model = 'picked:100%.gguf';
+    expect(codeOf('command-line', { model })).toContain(' --model "./base-model/FILE.gguf" ');
+    expect(codeOf('command-line', { tasks: [] }), 'of an earlier version').toContain(' --prompt "my prompt"\n');
   });
 
   test('ends no script of a page, and hides nothing of a program', () => {

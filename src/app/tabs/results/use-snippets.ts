@@ -1,3 +1,4 @@
+import { isPlainInShells } from '../../../base/visible.ts';
 import { type GgufDtype, learnedName, linesToAsk, mergedName, recipeNames } from '../../../gguf/names.ts';
 import { FILE_SUFFIX, type OnnxDtype } from '../../../onnx/dtypes.ts';
 import type { RoundUse } from '../../../run/files/round-use.ts';
@@ -59,7 +60,7 @@ export function snippetsFor(use: RoundUse, { onnx: dtype, gguf }: Dtypes): Snipp
     {
       id: 'command-line',
       title: 'Command line',
-      needs: `Unpack ${rounds} into a folder of that name; ${isPicked(use) ? base.needs : ''}install this project as a package. For POSIX shells, such as bash; on Windows, Git Bash.`,
+      needs: `Unpack ${rounds} into a folder of that name; ${isPicked(use) ? base.needs : ''}install this project as a package. For any shell, Windows’ cmd and PowerShell too.`,
       code: commandLine(use, round, base),
     },
   ];
@@ -213,10 +214,21 @@ function pythonAnswer(use: RoundUse): string[] {
 }
 
 function commandLine(use: RoundUse, round: string, { gguf }: BaseModel): string {
-  const place = gguf === null ? `./${BASE_FOLDER}` : `./${BASE_FOLDER}/${gguf}`;
-  const model = isPicked(use) ? ` --model ${shellQuoted(place)}` : '';
-  return `npx --no gorp-web generate --round ${shellQuoted(round)}${model} ${promptOption(promptOf(use))}\n`;
+  const file = gguf === null ? '' : `/${isPlainInShells(gguf) ? gguf : 'FILE.gguf'}`;
+  const model = isPicked(use) ? ` --model "./${BASE_FOLDER}${file}"` : '';
+  const task = use.tasks.find(({ name }) => name === use.example?.task)?.name ?? '';
+  const asked = isPlainInShells(task)
+    ? `--task "${task}" --prompt "${textOf(use) ?? MY_TEXT}"`
+    : '--prompt "my prompt"';
+  return `npx --no gorp-web generate --round "${round}"${model} ${asked}\n`;
 }
+
+/** What stands for a text that a shell would not take as it is. */
+const MY_TEXT = 'my text';
+
+/** The text of the example, if it can stand between double quotes in every shell. */
+const textOf = ({ example }: RoundUse): string | null =>
+  example !== null && isPlainInShells(example.text) ? example.text : null;
 
 const NOT_RUN = 'These lines follow its documentation; they were not run by this project.';
 
@@ -234,9 +246,8 @@ function ggufSnippets(use: RoundUse, dtype: GgufDtype): Snippet[] {
   const [task] = recipeNames(use.tasks.map((one) => one.name)).filter(
     (_, i) => use.tasks[i].name === use.example?.task,
   );
-  const text = use.example === null ? null : textInShells(use.example.text);
   const withText = (line: string): string =>
-    text !== null && line === `ollama run ${task} "my text"` ? `ollama run ${task} "${text}"` : line;
+    line === `ollama run ${task} "${MY_TEXT}"` ? `ollama run ${task} "${textOf(use) ?? MY_TEXT}"` : line;
   return [
     {
       id: 'ollama',
@@ -264,13 +275,6 @@ function ggufSnippets(use: RoundUse, dtype: GgufDtype): Snippet[] {
     },
   ];
 }
-
-/**
- * A text between double quotes that cmd, PowerShell and POSIX shells take as it is; null if one of them would not.
- * PowerShell takes typographic double quotes for plain ones.
- */
-const textInShells = (text: string): string | null =>
-  /^(?!-)[^"“”„$`%!\\\p{C}\u2028\u2029]+$/u.test(text) ? text : null;
 
 /** T5 as GGUF, which Ollama, LM Studio and llama.cpp's server do not run. */
 function wllama(use: RoundUse, dtype: GgufDtype): Snippet {
@@ -300,25 +304,5 @@ const scriptQuoted = (text: string): string =>
   quoted(text)
     .replaceAll('</', String.raw`<\/`)
     .replaceAll(/<(?=[!s])/gi, String.raw`\u003c`);
-
-/** Characters that a terminal obeys when they are pasted, even between quotes: `\u001b[201~` ends what is pasted, Tab completes. */
-const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
-
-/** Quotes a text for POSIX shells; in their newer form, `$'…'`, if a terminal would obey a part of it. */
-export function shellQuoted(text: string): string {
-  if (/^[\w./][\w./-]*$/.test(text)) return text;
-  if (!OBEYED.test(text)) return `'${text.replaceAll("'", String.raw`'\''`)}'`;
-  const bytes = (letter: string): string =>
-    Array.from(new TextEncoder().encode(letter), (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
-  // No argument can hold the character 0. An escape takes two hexadecimal digits at most.
-  const letters = Array.from(text.replaceAll('\0', '\ufffd'), (letter) =>
-    letter === '\\' || letter === "'" ? `\\${letter}` : OBEYED.test(letter) ? bytes(letter) : letter,
-  );
-  return `$'${letters.join('')}'`;
-}
-
-/** A prompt as an argument, which may begin like an option. */
-const promptOption = (text: string): string =>
-  text.startsWith('-') ? `--prompt=${shellQuoted(text)}` : `--prompt ${shellQuoted(text)}`;
 
 const lines = (...all: string[]): string => `${all.join('\n')}\n`;
