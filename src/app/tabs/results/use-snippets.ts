@@ -223,7 +223,7 @@ function commandLine(use: RoundUse, round: string, { gguf }: BaseModel): string 
   return `npx --no gorp-web generate --round "${round}"${model} ${asked}\n`;
 }
 
-/** What stands for a text that a shell would not take as it is. */
+/** In place of a text that a shell would not take as it is. */
 const MY_TEXT = 'my text';
 
 /** The text of the example, if it can stand between double quotes in every shell. */
