@@ -1,23 +1,18 @@
 // Adam, clipping and norms over stacks of tensors
 //
 // A stack holds n tensors of one shape, `stride` elements apart, so one dispatch serves all layers.
-//   SQUARES   squares[i] = Σ x²  of tensor i                                (x: `size` elements each)
-//   PRODUCTS  products[i] = Σ x y  of tensors i
+//   PRODUCTS  products[i] = Σ x y  of tensors i                             (`size` elements each)
 //   CLIP      norm = sqrt(Σ squares), factor = min(1, limit / (norm + 1e-6))         (torch clip_grad_norm_)
 //   ADAM      g = factor x;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g²;  update = rate m / (sqrt(v) + eps)
 //             where ε is added to the uncorrected root and rate = rates[index] includes the bias correction;
 //             INTO also computes  w = w - scale update
 //   APPLY     w = w - scale update
 //
-// Plan: SQUARES and PRODUCTS one workgroup of {{THREADS}} per tensor, CLIP a single one, both strided, with sums added by a tree; ADAM
+// Plan: PRODUCTS one workgroup of {{THREADS}} per tensor, CLIP a single one, both strided, with sums added by a tree; ADAM
 // and APPLY one thread per four elements if the stack is a multiple of four (T = vec4f), else per element.
 
 struct Params { grid: Grid, count: u32, size: u32, stride: u32, index: u32, beta1: f32, beta2: f32, eps: f32, limit: f32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
-#if SQUARES
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> squares: array<f32>;
-#endif
 #if PRODUCTS
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> y: array<f32>;
@@ -48,16 +43,6 @@ struct Params { grid: Grid, count: u32, size: u32, stride: u32, index: u32, beta
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = groupIndex(w);
   let at = group * {{THREADS}}u + local;
-#if SQUARES
-  if (group >= p.count) { return; }
-  var sum = 0.0;
-  for (var i = local; i < p.size; i += {{THREADS}}u) {
-    let value = x[group * p.stride + i];
-    sum += value * value;
-  }
-  sum = sumOfAll(sum, local);
-  if (local == 0u) { squares[group] = sum; }
-#endif
 #if PRODUCTS
   if (group >= p.count) { return; }
   var sum = 0.0;

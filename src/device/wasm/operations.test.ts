@@ -307,7 +307,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
         const written = ['m', 'v', 'm2', 'v2', 'w2', 'weights', 'squares', 'clip'];
         return { update, ...Object.fromEntries(written.map((name) => [name, input(name)])) };
       });
-      check(t, 'squares', 'clipFactor', 'adam', 'adamInto', 'applyUpdate');
+      check(t, 'innerProducts', 'clipFactor', 'adam', 'adamInto', 'applyUpdate');
     });
 
     test('NaN in a gradient shows in the factor', () => {

@@ -18,7 +18,6 @@ export function adamStepSize(learningRate: number, step: number): number {
 }
 
 const ENTRIES = {
-  SQUARES: 'squares',
   PRODUCTS: 'innerProducts',
   CLIP: 'clipFactor',
   ADAM: 'adam',
@@ -43,7 +42,7 @@ function call(
   const { sharesRows = false } = options;
   const elements = count * stride;
   const width = elements % 4 === 0 ? 4 : 1;
-  const isSum = form === 'SQUARES' || form === 'PRODUCTS' || form === 'CLIP';
+  const isSum = form === 'PRODUCTS' || form === 'CLIP';
   const threads = isSum ? threadsOfRow(form === 'CLIP' ? count : size, sharesRows) : 64;
   const workgroups = isSum ? flatWorkgroups(form === 'CLIP' ? 1 : count, 1) : flatWorkgroups(elements / width, threads);
   return {
@@ -53,7 +52,6 @@ function call(
         (isSum ? workgroupTree({ name: 'sumOfAll', type: 'f32', threads }) : '') +
         fillTemplate(template, {
           THREADS: threads,
-          SQUARES: form === 'SQUARES',
           PRODUCTS: form === 'PRODUCTS',
           CLIP: form === 'CLIP',
           ADAM: form === 'ADAM',
@@ -76,22 +74,8 @@ function call(
 }
 
 /** ‖x‖² of every tensor of a stack, into `into` [≥ count]. */
-export function squares(g: Graph, x: Tensor, stack: StackShape, into: Tensor): void {
-  g.record({
-    name: 'squares',
-    inputs: [x],
-    outputs: [into],
-    effect: true,
-    calls: ({ sharesRows }) => [call('SQUARES', stack, [x, into], { sharesRows })],
-    reference: (value) => {
-      for (let n = 0; n < stack.count; n++) {
-        let sum = 0;
-        for (let i = 0; i < stack.size; i++) sum += value(x)[n * stack.stride + i] ** 2;
-        value(into)[n] = sum;
-      }
-    },
-  });
-}
+export const squares = (g: Graph, x: Tensor, stack: StackShape, into: Tensor): void =>
+  innerProducts(g, x, x, stack, into);
 
 /** Σ x y of every pair of tensors of two stacks of one layout, into `into` [≥ count]. */
 export function innerProducts(g: Graph, x: Tensor, y: Tensor, stack: StackShape, into: Tensor): void {

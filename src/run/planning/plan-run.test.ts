@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { DiskFolder } from '../../cli/disk-folder.ts';
 import { nodeTaskReader } from '../../cli/host.ts';
 import { embeddedFolder } from '../../cli/named-models.ts';
+import type { PlannedBatch } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import { type DeviceOutline, outlineOf } from '../../device/counting-device.ts';
 import { Learner } from '../../gorp/learner.ts';
@@ -19,6 +20,7 @@ import type { RunEvent } from '../events/events.ts';
 import type { RunHost } from '../events/host.ts';
 import { FROZEN_WEIGHTS, frozenPacking } from '../models/frozen-weights.ts';
 import { networkOf } from '../models/open-network.ts';
+import { TODAY } from '../models/published-models.ts';
 import { Run } from '../run.ts';
 import type { RunSettings, TrainingSettings } from '../settings/settings.ts';
 import { startingMethod } from '../settings/starting-values.ts';
@@ -296,6 +298,17 @@ test('every setting that should save memory does', async () => {
   expect((await planMemory(question({ batchSize: 4 }))).parts.arena).toBeLessThan(left.parts.arena * 0.6);
   const { moments } = await planMemory(question({ evaluationBatchSize: 4 }));
   expect(moments.testing).toBeLessThan(left.moments.testing ?? 0);
+});
+
+test('the activations of SmolLM2’s largest batch of agnews are three quarters of those of padded rows, or fewer', async () => {
+  const training = { ...question({ sourceLength: 128, targetLength: 4 }).training };
+  const planned = { config: TODAY['SmolLM2-135M'], method: startingMethod('embedded-llama', 'seq-lora'), training };
+  const arenaOf = async (batch: Partial<PlannedBatch>): Promise<number> => {
+    const work = { ...workOf(training), tests: [] };
+    const all = { ...planned, work: { ...work, batch: { ...work.batch, ...batch } }, device: OUTLINE };
+    return (await planMemory(all)).parts.arena;
+  };
+  expect((await arenaOf({ tokens: 768, labels: 24 })) / (await arenaOf({}))).toBeLessThan(0.75);
 });
 
 test.each<MethodName>(['gorp-plus', 'gorp', 'inc-lora', 'n-lora', 'inf-lora', 'seq-lora'])(

@@ -8,8 +8,9 @@ import { exp1, exp4 } from './math';
 import { element, word } from './simd';
 import { storeFirst } from './vectors';
 
-/** log Σ exp of a row without one of its tokens, which lies inside it; 0 if there is no other. */
-function logSumExpWithout(row: usize, count: u32, omitted: u32): f32 {
+/** log Σ exp of a row, if `omits` without one of its tokens, which lies inside it; 0 if there is no other. */
+function sumOf(row: usize, count: u32, omits: bool, omitted: u32): f32 {
+  if (!omits) return logSumExp(row, count, largest(row, count));
   if (count == 1) return 0;
   const rest = element(row, omitted + 1);
   const before = omitted;
@@ -34,12 +35,8 @@ export function divergenceRows(args: usize, from: u32, to: u32): void {
     const teacher = element(word(args, 4), r * count);
     const label = load<i32>(element(word(args, 5), r));
     const omitted = omits && label >= 0;
-    const own = omitted
-      ? logSumExpWithout(scores, count, <u32>label)
-      : logSumExp(scores, count, largest(scores, count));
-    const other = omitted
-      ? logSumExpWithout(teacher, count, <u32>label)
-      : logSumExp(teacher, count, largest(teacher, count));
+    const own = sumOf(scores, count, omitted, <u32>label);
+    const other = sumOf(teacher, count, omitted, <u32>label);
     let sum: f64 = 0;
     for (let v: u32 = 0; v < count; v++) {
       if (omitted && v == <u32>label) continue;

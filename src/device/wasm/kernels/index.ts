@@ -12,7 +12,7 @@ export { embedding, embeddingGradient } from './embedding';
 export { appendToCaches, nextToken } from './generation';
 export { innerProductParts, innerProductTotal } from './inner-product';
 export { maskRows } from './mask-rows';
-export { adam, adamInto, applyUpdate, clipFactor, innerProducts, squares } from './optimizer';
+export { adam, adamInto, applyUpdate, clipFactor, innerProducts } from './optimizer';
 export { orthonormality } from './orthonormality';
 export { scaleBlocks, scaleBlocksGradient } from './scale-blocks';
 export { squareLargest, squareTrace } from './square-measures';

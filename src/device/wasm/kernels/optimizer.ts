@@ -1,7 +1,7 @@
 // Adam, clipping and norms over stacks of tensors
 //
 // A stack holds `count` tensors of one shape, `stride` elements apart.
-//   squares      squares[i] = Σ x²  of tensor i                             (x: `size` elements each)
+//   innerProducts  products[i] = Σ x y  of tensors i                        (`size` elements each)
 //   clipFactor   norm = √(Σ squares), factor = min(1, limit / (norm + 1e-6))         (torch clip_grad_norm_)
 //   adam         g = factor x;  m = b1 m + (1 − b1) g;  v = b2 v + (1 − b2) g²;  update = rate m / (√v + eps)
 //                with eps added to the uncorrected root; rate = rates[index] includes the bias correction
@@ -9,21 +9,10 @@
 //   applyUpdate  w = w − scale update
 //
 // Arguments: count, size, stride, index, beta1, beta2, eps, limit, scale; elements of a unit (a multiple of four);
-// tensors as listed at each entry. Units: tensors for squares, one for clipFactor, else that many consecutive elements.
+// tensors as listed at each entry. Units: tensors for innerProducts, one for clipFactor, else that many consecutive elements.
 // Plan: four elements at a time, including those between the tensors of a stack.
 import { element, float, madd, nmadd, word } from './simd';
 import { dot, storeFirst } from './vectors';
-
-/** Tensors: x, squares. */
-export function squares(args: usize, from: u32, to: u32): void {
-  const size = word(args, 1);
-  const stride = word(args, 2);
-  const x = word(args, 10);
-  for (let n = from; n < to; n++) {
-    const one = element(x, n * stride);
-    store<f32>(element(word(args, 11), n), dot(one, one, size));
-  }
-}
 
 /** Tensors: x, y, products. */
 export function innerProducts(args: usize, from: u32, to: u32): void {

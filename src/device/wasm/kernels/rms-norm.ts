@@ -40,19 +40,11 @@ export function rmsNormGradient(args: usize, from: u32, to: u32): void {
   const eps = float(args, 2);
   const offset = float(args, 3);
   const weight = word(args, 6);
-  if (word(args, 4) != 0) {
-    for (let row = from; row < to; row++) {
-      const at = row * columns;
-      const d = element(word(args, 9), at);
-      const x = element(word(args, 5), at);
-      gradientOfRow(x, weight, element(word(args, 7), at), element(word(args, 8), at), d, columns, eps, offset);
-    }
-    return;
-  }
   for (let row = from; row < to; row++) {
     const at = row * columns;
     const x = element(word(args, 5), at);
-    gradientOfRow(x, weight, element(word(args, 7), at), element(word(args, 8), at), 0, columns, eps, offset);
+    const d = word(args, 4) != 0 ? element(word(args, 9), at) : 0;
+    gradientOfRow(x, weight, element(word(args, 7), at), element(word(args, 8), at), d, columns, eps, offset);
   }
 }
 
