@@ -1,3 +1,4 @@
+import { groupedBy } from '../../src/base/statistics.ts';
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
@@ -6,16 +7,13 @@ import { readdirSync, readFileSync } from 'node:fs';
  */
 export function treeCpuMs(root: number): number | null {
   if (process.platform !== 'linux') return null;
-  const children = new Map<number, number[]>();
-  for (const name of readdirSync('/proc')) {
-    const parent = /^\d+$/.test(name) ? parentOf(name) : undefined;
-    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
-  }
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const children = groupedBy(processes, parentOf);
   let nanoseconds = 0;
   const waiting = [root];
   for (let process = waiting.pop(); process !== undefined; process = waiting.pop()) {
     nanoseconds += nanosecondsOf(process);
-    waiting.push(...(children.get(process) ?? []));
+    waiting.push(...(children.get(process) ?? []).map(Number));
   }
   return nanoseconds / 1e6;
 }

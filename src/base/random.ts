@@ -1,3 +1,4 @@
+import { groupedBy } from './statistics.ts';
 /** A seeded source of pseudo-random numbers. The same seed gives the same numbers on every machine. */
 export interface Random {
   /** Uniform in [0, 1). */
@@ -58,12 +59,7 @@ export function balancedIndexes(
   randomOf: (label: string) => Random,
 ): number[] {
   if (size >= labels.length) return [...labels.keys()];
-  const pools = new Map<string, number[]>();
-  for (const [i, label] of labels.entries()) {
-    const pool = pools.get(label);
-    if (pool === undefined) pools.set(label, [i]);
-    else pool.push(i);
-  }
+  const pools = groupedBy(labels.keys(), (i) => labels[i]);
   const queues = Array.from(pools, ([label, pool]) => shuffled(pool, randomOf(label)));
   const taken: number[] = [];
   for (let round = 0; taken.length < size; round++) {

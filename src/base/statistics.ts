@@ -52,6 +52,18 @@ export const studentHalfWidth = (values: readonly number[]): number =>
 /** A number of a report in five digits, which take a third of the place of all. */
 export const inDigits = (value: number): number => Number(value.toPrecision(5));
 
+/** The items by their keys, in the order of the first of each: `Map.groupBy`, which Node 20 lacks. */
+export function groupedBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
 /** Consecutive parts of a list, of `size` items but for a shorter last one; none of an empty list. @param size at least 1. */
 export const chunks = <T>(items: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));

@@ -1,3 +1,4 @@
+import { groupedBy } from '../base/statistics.ts';
 import * as v from 'valibot';
 import { type ErrorCode, GorpError } from '../base/errors.ts';
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
@@ -24,15 +25,9 @@ export function splitExamples(
   seed: number,
 ): { train: Example[]; test: Example[] } {
   // Texts by their first label; a text with two labels counts only for that one.
-  const textsOf = new Map<string, string[]>();
-  const seen = new Set<string>();
-  for (const { sentence, label } of examples) {
-    if (seen.has(sentence)) continue;
-    seen.add(sentence);
-    const texts = textsOf.get(label);
-    if (texts === undefined) textsOf.set(label, [sentence]);
-    else texts.push(sentence);
-  }
+  const labelOf = new Map<string, string>();
+  for (const { sentence, label } of examples) if (!labelOf.has(sentence)) labelOf.set(sentence, label);
+  const textsOf = groupedBy(labelOf.keys(), (sentence) => labelOf.get(sentence) ?? '');
   const tested = new Set<string>();
   for (const [label, texts] of textsOf) {
     if (texts.length < 2) continue;

@@ -1,3 +1,4 @@
+import { groupedBy } from '../base/statistics.ts';
 import { porterStem } from './porter.ts';
 import { split } from './python-text.ts';
 
@@ -82,13 +83,8 @@ export function averageScores(scores: readonly GroupedScore[]): Record<string, n
   if (scores.length === 0) return {};
   const averages = averagesOf(scores, '');
   for (const groupOf of [(score: GroupedScore) => score.kind, (score: GroupedScore) => score.dataset]) {
-    const groups = new Map<string, GroupedScore[]>();
-    for (const score of scores) {
-      const members = groups.get(groupOf(score));
-      if (members === undefined) groups.set(groupOf(score), [score]);
-      else members.push(score);
-    }
-    for (const [name, members] of groups) Object.assign(averages, averagesOf(members, `_for_${name}`));
+    for (const [name, members] of groupedBy(scores, groupOf))
+      Object.assign(averages, averagesOf(members, `_for_${name}`));
   }
   return averages;
 }

@@ -1,3 +1,4 @@
+import { groupedBy } from '../../base/statistics.ts';
 import type { Batch, BatchSizes } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device, Program } from '../../device/device.ts';
@@ -18,9 +19,10 @@ export function distinctInputs(network: Network, parts: TrainedModel): DistinctI
   const sizes = sizesIn(network, parts, [{ source: [0], label: [0] }]);
   network.batch(sizes, owned).loss(new Graph(), trainedLayers(parts, { captured }));
   for (const buffer of owned) buffer.destroy();
-  const readers = new Map<Tensor, string[]>();
-  for (const [name, x] of captured) readers.set(x, [...(readers.get(x) ?? []), name]);
-  return [...readers].map(([x, names]) => ({ name: names[0], names, width: x.shape.at(-1) ?? 1 }));
+  return Array.from(
+    groupedBy(captured, ([, x]) => x),
+    ([x, of]) => ({ name: of[0][0], names: of.map(([name]) => name), width: x.shape.at(-1) ?? 1 }),
+  );
 }
 
 /**

@@ -1,3 +1,4 @@
+import { mean } from '../../base/statistics.ts';
 import type { TaskForm } from '../../tasks/forms.ts';
 import { averageScores, roundedTo4 } from '../../text/scores.ts';
 import type { Answer } from '../results/answers.ts';
@@ -98,7 +99,7 @@ export function trainMetrics(round: TrainedRound): Metrics {
   return {
     epoch: float(epochs),
     total_flos: float(6 * paddedTokens * parameters),
-    train_loss: float(losses.reduce((sum, loss) => sum + loss, 0) / losses.length),
+    train_loss: float(mean(losses)),
     train_runtime: rounded(seconds, 4),
     train_samples: examples,
     train_samples_per_second: rounded((examples * epochs) / seconds, 3),

@@ -1,3 +1,4 @@
+import { mean } from '../../base/statistics.ts';
 import { type Batch, labelTokensOf, tokensOf } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device, Program } from '../../device/device.ts';
@@ -119,8 +120,8 @@ export class GeneralTextProbe {
 
 /** Null if it is no finite number, as results store it. */
 function meanOf(values: readonly number[]): number | null {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Number.isFinite(mean) ? mean : null;
+  const known = mean(values);
+  return Number.isFinite(known) ? known : null;
 }
 
 /** −log p of each token of a label. */

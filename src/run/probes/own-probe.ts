@@ -1,3 +1,4 @@
+import { mean } from '../../base/statistics.ts';
 import { GorpError } from '../../base/errors.ts';
 import type { Device } from '../../device/device.ts';
 import type { Learner } from '../../gorp/learner.ts';
@@ -100,8 +101,7 @@ function probed({ device, network, learner, tokenizer, sourceLength }: ProbePart
       const losses: number[] = [];
       for (const row of rows) {
         const [scored] = await scoreLabels({ device, network, layers }, [row], null);
-        const each = labelLosses(scored);
-        losses.push(each.reduce((sum, loss) => sum + loss, 0) / each.length);
+        losses.push(mean(labelLosses(scored)));
       }
       return losses;
     },

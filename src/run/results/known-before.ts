@@ -1,4 +1,4 @@
-import { deviation, studentQuantile } from '../../base/statistics.ts';
+import { deviation, groupedBy, mean, studentQuantile } from '../../base/statistics.ts';
 import type { Results } from './results.ts';
 import { type Score, mainScore } from '../../tasks/forms.ts';
 
@@ -183,21 +183,18 @@ export const idleTasks = (results: Watching): string[] =>
 
 /** Sums what the model could do before, and what it can do now, by score; tasks near chance are left out. */
 export function watchedSums(results: Watching): WatchedSum[] {
-  const sums = new Map<Score, { name: string; before: number; now: number }[]>();
-  for (const { name, score, before, now, isIdle } of watchedTasks(results)) {
-    if (before === null || now === null || isIdle) continue;
-    sums.set(score, [...(sums.get(score) ?? []), { name, before, now }]);
-  }
-  return Array.from(sums, ([score, of]) => {
-    const mean = (valueOf: (one: (typeof of)[number]) => number): number =>
-      of.reduce((sum, one) => sum + valueOf(one), 0) / of.length;
-    return {
+  const known = watchedTasks(results).flatMap(({ name, score, before, now, isIdle }) =>
+    before === null || now === null || isIdle ? [] : [{ name, score, before, now }],
+  );
+  return Array.from(
+    groupedBy(known, ({ score }) => score),
+    ([score, of]) => ({
       score,
-      before: mean(({ before }) => before),
-      now: mean(({ now }) => now),
+      before: mean(of.map(({ before }) => before)),
+      now: mean(of.map(({ now }) => now)),
       tasks: of.map(({ name }) => name),
-    };
-  });
+    }),
+  );
 }
 
 /** A question that a model answered rightly before training and does not now, with both answers. */

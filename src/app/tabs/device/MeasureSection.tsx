@@ -1,3 +1,4 @@
+import { groupedBy } from '../../../base/statistics.ts';
 import { type ReactNode, useEffect, useState } from 'react';
 import { markdownBlocks } from '../../../base/markdown.ts';
 import { type BenchReport, measuredName, type Outcome, reportJson, reportText } from '../../../bench/report.ts';
@@ -162,13 +163,9 @@ function Progress({
 
 /** Names of the parts that were not run, by reason. */
 function reasonsOf(parts: readonly Outcome[]): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, string[]>();
-  for (const part of parts) {
-    if (part.status !== 'not run') continue;
-    const reason = part.reason.replaceAll('`', '');
-    found.set(reason, [...(found.get(reason) ?? []), part.name]);
-  }
-  return found;
+  const missing = parts.filter((part) => part.status === 'not run');
+  const byReason = groupedBy(missing, ({ reason }) => reason.replaceAll('`', ''));
+  return new Map(Array.from(byReason, ([reason, of]) => [reason, of.map(({ name }) => name)]));
 }
 
 /** How each part ended; parts that were not run are named at the end with the reason. */

@@ -3,7 +3,7 @@ import { Figure } from '../../charts/Figure.tsx';
 import { HeatFigure, SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePage } from '../../state/page-context.tsx';
 import { Section } from '../../ui/blocks.tsx';
-import { chanceAngle, degrees, mean, shortName, type TensorRow } from './ranks.ts';
+import { chanceAngle, degrees, knownMean, shortName, type TensorRow } from './ranks.ts';
 import styles from './ranks.module.css';
 
 interface Props {
@@ -159,7 +159,7 @@ function AngleList({ row, round, order }: Pick<Props, 'row' | 'round' | 'order'>
               rows: () =>
                 angles.map(({ cosines }, i) => [
                   names[i],
-                  (mean(cosines) ?? 0).toFixed(3),
+                  (knownMean(cosines) ?? 0).toFixed(3),
                   cosines.map((cosine) => degrees(cosine).toFixed(1)).join(', '),
                 ]),
               file: 'angles',

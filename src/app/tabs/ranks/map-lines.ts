@@ -1,5 +1,6 @@
+import { groupedBy } from '../../../base/statistics.ts';
 import { whole } from '../../ui/format.ts';
-import { inWords, mean, shortName, type TensorRow } from './ranks.ts';
+import { inWords, knownMean, shortName, type TensorRow } from './ranks.ts';
 
 /** With more tensors than this, the map starts folded. */
 const MOST_UNFOLDED = 32;
@@ -54,10 +55,10 @@ function placeOf(name: string): { stack: string; layer: string } {
 
 /** The tensors of a run by part, stack and layer, in the order in which they first occur. */
 export function mapStacks(rows: readonly TensorRow[]): MapStack[] {
-  const stacks = grouped(rows, (row) => `${row.part} ${placeOf(row.name).stack}`);
+  const stacks = [...groupedBy(rows, (row) => `${row.part} ${placeOf(row.name).stack}`)];
   return stacks.map(([key, ofStack]): MapStack => {
     const { stack } = placeOf(ofStack[0].name);
-    const layers = grouped(ofStack, (row) => placeOf(row.name).layer);
+    const layers = [...groupedBy(ofStack, (row) => placeOf(row.name).layer)];
     return {
       line: lineOf(key, 'stack', stack, ofStack),
       layers: layers.map(([layer, ofLayer]) => ({
@@ -124,25 +125,14 @@ export function keysAbove(stacks: readonly MapStack[], name: string): string[] {
   return [];
 }
 
-function grouped(rows: readonly TensorRow[], keyOf: (row: TensorRow) => string): [string, TensorRow[]][] {
-  const groups = new Map<string, TensorRow[]>();
-  for (const row of rows) {
-    const key = keyOf(row);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [row]);
-    else group.push(row);
-  }
-  return [...groups];
-}
-
 function lineOf(key: string, kind: MapLine['kind'], name: string, rows: readonly TensorRow[]): MapLine {
   const cells = rows[0].rounds.map((_, i): MapCell | null => {
     const spaces = rows.map((row) => row.rounds[i]).filter((space) => space !== undefined);
     if (spaces.length === 0) return null;
     return {
-      added: mean(spaces.map(({ added }) => added)) ?? 0,
-      total: mean(spaces.map(({ total }) => total)) ?? 0,
-      room: mean(spaces.map(({ total, dimension }) => 1 - total / dimension)) ?? 0,
+      added: knownMean(spaces.map(({ added }) => added)) ?? 0,
+      total: knownMean(spaces.map(({ total }) => total)) ?? 0,
+      room: knownMean(spaces.map(({ total, dimension }) => 1 - total / dimension)) ?? 0,
     };
   });
   return { key, kind, name, part: rows[0].part, rows, cells };

@@ -1,3 +1,4 @@
+import { mean } from '../../../base/statistics.ts';
 import type { LayerSample, Results, TensorSpace } from '../../../run/results/results.ts';
 
 /** Before the first space, and before the first sample. */
@@ -132,9 +133,9 @@ export const lineOf = (
   line.flatMap(({ step, [field]: value }) => (value === null ? [] : [{ step, value }]));
 
 /** Mean of the known values; null if there are none. */
-export function mean(values: readonly (number | null)[]): number | null {
+export function knownMean(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
-  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
+  return known.length === 0 ? null : mean(known);
 }
 
 /**
@@ -147,7 +148,7 @@ export function taskLikeness(spaces: Results['spaces'], tasks: number): (number 
     const tensors = spaces.find(({ round }) => round === later + 1)?.tensors ?? [];
     return Array.from({ length: later }, (__, earlier) => {
       const cosines = tensors.map(({ angles }) => angles.find(({ task }) => task === earlier + 1)?.cosines ?? []);
-      return mean(cosines.map(mean));
+      return knownMean(cosines.map(mean));
     });
   });
 }
@@ -179,8 +180,8 @@ export function layerSummary(spaces: Results['spaces'], samples: readonly LayerS
   const [first] = layers.toSorted((a, b) => b.gradientNorm - a.gradientNorm);
   return {
     orthonormality: errors.length === 0 ? null : Math.max(...errors),
-    projectedAway: mean(layers.map(({ projectedAway }) => projectedAway)),
-    leakage: mean(layers.map(({ leakage }) => leakage)),
+    projectedAway: knownMean(layers.map(({ projectedAway }) => projectedAway)),
+    leakage: knownMean(layers.map(({ leakage }) => leakage)),
     largest: first === undefined ? null : { name: first.name, gradientNorm: first.gradientNorm },
   };
 }
