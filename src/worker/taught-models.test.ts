@@ -347,8 +347,11 @@ describe('what other runs have stored', () => {
     expect((await usedModel(null)).used?.key).toBe(await keyOf(first, 2));
   });
 
-  test('is a model of an earlier version: it is listed, opened, and taught on', async () => {
-    const saved = new URL('../../reference/saved/7ad49aba/', import.meta.url);
+  test.each([
+    ['7ad49aba', { question: null, tests: 0 }],
+    ['f62be8a6', { question: 'warm or cold', tests: 6 }],
+  ])('is a model of an earlier version, %s: it is listed, opened, and taught on', async (version, lesson) => {
+    const saved = new URL(`../../reference/saved/${version}/`, import.meta.url);
     const run = 'aaaaaaaa-1111-4222-8333-444444444444';
     const files = await readdir(saved, { recursive: true, withFileTypes: true });
     const order = await makeFolder(['rounds', run, 'logs_and_outputs', 'order_custom', 'outputs']);
@@ -358,7 +361,7 @@ describe('what other runs have stored', () => {
     }
     await show(run); // earlier versions wrote down the folder alone
     const { used, saved: opened } = await usedModel(null);
-    expect(used?.model).toMatchObject({ lessons: [{ name: 'gloss', question: null, method: 'gorp-plus', tests: 0 }] });
+    expect(used?.model).toMatchObject({ lessons: [{ name: 'gloss', method: 'gorp-plus', ...lesson }] });
     expect(opened?.round).toBe(1);
     const runWith = async (work: 'evaluate' | 'execute', saver?: ModelSaver): Promise<Results> => {
       const events: RunEvent[] = [];
