@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { type SavedRound, checkSettings } from '../run/files/saved-round.ts';
-import { CHECKPOINT_FILE } from '../run/files/layout.ts';
+import { CHECKPOINT_FILE, ROUND_FILE } from '../run/files/layout.ts';
 import { openCheckpoint, type SavedRun } from '../run/files/saved-run.ts';
 import { type Results, ResultsSchema } from '../run/results/results.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
-import { isGiven } from './arguments.ts';
+import { asArgument, isGiven } from './arguments.ts';
 import { CheckpointFolder, CHECKPOINTS } from './checkpoint-folder.ts';
 import { UsageError } from './exit.ts';
 import { openRoundFolder, opensIn, RESULTS_FILE } from './round-folder.ts';
@@ -46,6 +46,12 @@ export async function openOrigin(
   warn: (message: string) => void,
 ): Promise<Origin | null> {
   if (resume !== AUTO) {
+    if (!existsSync(join(resume, ROUND_FILE)) && ((await lastRound(resume)) ?? (await resultsIn(resume))) !== null) {
+      const folder = asArgument(resume);
+      throw new UsageError(
+        `${folder} is the folder of a run. To teach its model more: gorp-web train --from ${folder} --task FILE --out NEXT. To continue it, if it was interrupted: gorp-web train --resume ${AUTO} --out ${folder}`,
+      );
+    }
     return existsSync(join(resume, CHECKPOINT_FILE))
       ? { path: resume, checkpoint: await openCheckpoint(opensIn(resume)) }
       : { path: resume, round: await openRoundFolder(resume) };
