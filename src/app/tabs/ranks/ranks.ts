@@ -148,7 +148,7 @@ export function taskLikeness(spaces: Results['spaces'], tasks: number): (number 
     const tensors = spaces.find(({ round }) => round === later + 1)?.tensors ?? [];
     return Array.from({ length: later }, (__, earlier) => {
       const cosines = tensors.map(({ angles }) => angles.find(({ task }) => task === earlier + 1)?.cosines ?? []);
-      return knownMean(cosines.map(mean));
+      return knownMean(cosines.map(knownMean));
     });
   });
 }
