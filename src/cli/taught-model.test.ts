@@ -119,7 +119,7 @@ describe('what cannot be taught', () => {
     await expect(train(['--from', at('absent'), ...FROM, '--out', at('none')])).rejects.toMatchObject({
       code: 'run/bad-round',
     });
-    await expect(train(['--resume', at('gorp-plus-first'), ...FROM])).rejects.toThrow(
+    await expect(train(['--resume', at('gorp-plus-first'), ...FROM, '--out', at('none')])).rejects.toThrow(
       /is the folder of a run\. To teach its model more: gorp-web train --from \S+gorp-plus-first --task FILE/,
     );
     const round = at('gorp-plus-first/logs_and_outputs/order_custom/outputs/1-bills');
