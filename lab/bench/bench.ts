@@ -13,7 +13,6 @@ export interface Place {
   readonly platform: string;
   /** A new device for each caller, so that peak memory and the first step are the caller's own. */
   acquire(tuning: TuningHost): Promise<WebGpuDevice>;
-  /** The CPU. */
   acquireCpu(form: CpuForm): Promise<WasmDevice>;
   /** A file below `public/embedded`. */
   readEmbedded(path: string): Promise<Uint8Array<ArrayBuffer>>;

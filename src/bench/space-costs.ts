@@ -30,7 +30,6 @@ interface SpaceScope {
   readonly steps: number;
 }
 
-/** The times of a task. */
 interface TaskTimes {
   /** Median of the measured steps. */
   readonly step: Spent;

@@ -14,7 +14,6 @@ import { loadNamed, type TaskHost } from '../run/tasks/task-data.ts';
 import { taskHash } from '../tasks/task.ts';
 import { type NodeChoices, nodeHost } from './host.ts';
 
-/** A task as it is now. */
 interface TaskNow {
   readonly texts: string;
   readonly score: Score;

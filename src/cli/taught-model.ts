@@ -22,7 +22,6 @@ import { taskNamed } from './task-option.ts';
 export interface TaughtModel {
   readonly path: string;
   readonly round: SavedRound;
-  /** Opens its files. */
   readonly open: OpenFile;
 }
 

@@ -26,7 +26,6 @@ export interface Buffers {
   readonly liveBuffers: number;
   readonly liveBytes: number;
   readonly peakBytes: number;
-  /** The live buffers. */
   readonly live: readonly OwnedBuffer[];
   /** Labels of the live buffers, for messages of leak tests. */
   readonly liveLabels: readonly string[];

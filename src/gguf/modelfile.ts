@@ -218,7 +218,6 @@ const goText = (text: string): string =>
 
 const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** A text of Jinja. */
 const jinjaText = (text: string): string =>
   `"${text.replaceAll(/["\\]/g, String.raw`\$&`).replaceAll(/[\n\r\t]/g, (letter) => ESCAPES[letter] ?? letter)}"`;
 

@@ -1,21 +1,16 @@
 import type { TokenPair } from '../base/batch.ts';
 import { chunks } from '../base/statistics.ts';
-import type { Device } from '../device/device.ts';
-import type { Learner } from '../gorp/learner.ts';
 import { needsOf, spaceOf } from '../gorp/part/method-plan.ts';
 import { type Round, rateCourse, rateFactor, testedBefore } from './settings/schedule.ts';
 import { planOf } from '../methods/registry.ts';
-import type { Network } from '../models/network.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
-import type { Tokenizer } from '../text/tokenizer.ts';
 import { answeredByModel, Validation } from './evaluation/free-answers.ts';
 import { type Moment, rest } from './events/events.ts';
 import { type DataPosition, positionAt } from './files/layout.ts';
 import { reported } from './learning/control.ts';
 import { RoundBatches } from './tasks/round-batches.ts';
-import { type TestOfTask, testTasks } from './learning/round-tests.ts';
+import { type TestOfTask, testTasks, type TestParts } from './learning/round-tests.ts';
 import { doubtfulEnding, fullSpaces, unendingWarmUp } from './learning/round-warnings.ts';
-import type { RunTime } from './learning/run-time.ts';
 import type { StepReports } from './learning/step-reports.ts';
 import { type AskedQuestions, askQuestions, QUESTIONS_NAME } from './probes/common-questions-probe.ts';
 import { GENERAL_TEXT_NAME, type GeneralTextProbe } from './probes/general-text-probe.ts';
@@ -23,20 +18,12 @@ import { measureBy, type Probe } from './probes/own-probe.ts';
 import { courseOf } from './results/held-out.ts';
 import { isTested } from './results/measures.ts';
 import type { CommonQuestionsRound, GeneralTextRound, Results } from './results/results.ts';
-import type { RunSettings } from './settings/settings.ts';
 import type { EncodedTask } from './tasks/encoded-task.ts';
 import { GENERAL_ANSWER, type ProtectedExamples, protectedSample } from './tasks/protected-examples.ts';
 import { spaceSamples } from './tasks/space-samples.ts';
 
 /** A learner, the tasks it is to learn, and where it is in them. */
-export interface Lessons {
-  readonly settings: RunSettings;
-  readonly device: Device;
-  readonly network: Network;
-  readonly learner: Learner;
-  readonly tokenizer: Tokenizer;
-  /** The tasks of the order, then those that are only tested. */
-  readonly tasks: readonly EncodedTask[];
+export interface Lessons extends TestParts {
   /** Examples of what the model could do before and shall not lose. */
   readonly protects: ProtectedExamples;
   /** General prompts that the base model answers to have them replayed. */
@@ -47,16 +34,8 @@ export interface Lessons {
   readonly text: GeneralTextProbe | null;
   /** Measures of plugins. */
   readonly probes: readonly Probe[];
-  /** Maximum number of tokens in an answer, with the end. */
-  readonly answerLength: number;
   readonly rounds: readonly Round[];
-  /** The place of the run in its data; moves on as the learner learns. */
-  readonly at: DataPosition;
-  readonly time: RunTime;
   readonly reports: StepReports;
-  /** A clock in milliseconds. */
-  readonly now: () => number;
-  /** The results so far. */
   readonly soFar: () => Results;
   /** Whether somebody wants the task to end here, before its last step. */
   readonly isEnough: () => boolean;

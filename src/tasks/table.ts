@@ -295,7 +295,6 @@ function uniqueNames(names: readonly string[]): string[] {
   });
 }
 
-/** A file of a folder. */
 interface FolderFile {
   /** Path in the folder, with forward slashes. */
   readonly path: string;

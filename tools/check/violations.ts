@@ -75,7 +75,6 @@ function faultBeside(path: string, { target, kind }: Import): string | undefined
   return folderOf(target) === PAGE ? `only programs that test may import ${PAGE}` : undefined;
 }
 
-/** Returns the fault of one import, or undefined. */
 function faultOf(path: string, { specifier, target, kind }: Import, imports: Imports): string | undefined {
   const folder = folderOf(path) ?? '';
   if (target === undefined) return packageFault(folder, specifier);

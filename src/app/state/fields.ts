@@ -93,7 +93,6 @@ function fieldOf(part: 'method' | 'training', key: string, setting: Setting): Fi
   };
 }
 
-/** The fields for the settings of one section. */
 const fieldsIn = (section: Section, part: 'method' | 'training', settings: Settings): Field[] =>
   Object.entries(settings)
     .filter(([, setting]) => setting.section === section)

@@ -11,7 +11,6 @@ import { runKey } from './history.ts';
 import { isActive, type PageRun, type RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
 
-/** A run of the queue. */
 const QueuedRunSchema = v.strictObject({
   id: v.string(),
   settings: RunSettingsSchema,

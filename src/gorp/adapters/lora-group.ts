@@ -82,7 +82,6 @@ export class LoraGroup implements StateOwner, MeasuredGroup {
     }
   }
 
-  /** Number of trained numbers. */
   get trainable(): number {
     const { names, out, inputs } = this.layers;
     return names.length * this.#rank * (this.trainsA ? out + inputs : out);

@@ -57,7 +57,6 @@ export function trainedLayers({ parameters, parts, meters }: TrainedModel, uses:
   return { parameter, linear, gated };
 }
 
-/** The first answer that a part gives. */
 function first<Answer>(parts: readonly Part[], ask: (part: Part) => Answer | undefined): Answer | undefined {
   for (const part of parts) {
     const answer = ask(part);

@@ -215,7 +215,6 @@ export interface Reservation {
  * need is absent.
  */
 export interface Part extends Partial<StateOwner> {
-  /** Number of trained numbers. */
   readonly trainable?: number;
   /** Groups of trained tensors that are measured. */
   readonly groups?: readonly MeasuredGroup[];
@@ -225,7 +224,6 @@ export interface Part extends Partial<StateOwner> {
   readonly learningRate?: { readonly of: 'adapters' | 'full-rank'; readonly rate: number };
 
   // The forward pass.
-  /** Whether it trains a layer. */
   trains?(layer: string): boolean;
   /**
    * The weight of a layer as a graph trains it, the place of its gradient, if it forms one, and the weight itself if it

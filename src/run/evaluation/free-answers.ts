@@ -240,7 +240,6 @@ export const largestSources = (batches: readonly (readonly EncodedExample[])[], 
     })),
   );
 
-/** The largest of each size. */
 const largestOf = <T extends Readonly<Record<keyof T, number>>>(sizes: readonly T[]): T =>
   sizes.reduce((most, one) => {
     const entries = Object.entries<number>(one).map(([name, size]) => [name, Math.max(size, most[name as keyof T])]);

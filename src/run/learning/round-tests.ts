@@ -18,12 +18,13 @@ export type TestOfTask = TestedTask & { task: EncodedTask };
 type Tested = Awaited<ReturnType<Evaluator['evaluate']>>;
 
 /** The parts that tests need. */
-interface TestParts {
+export interface TestParts {
   readonly settings: RunSettings;
   readonly device: Device;
   readonly network: Network;
   readonly learner: Learner;
   readonly tokenizer: Tokenizer;
+  /** The tasks of the order, then those that are only tested. */
   readonly tasks: readonly EncodedTask[];
   /** Maximum number of tokens in an answer, with the end. */
   readonly answerLength: number;

@@ -235,7 +235,6 @@ const longestAnswer = ({ answer, questions, ownAnswers = [], batch }: PlannedWor
 const programsOf = (device: CountingDevice, programs: readonly Program[]): Work =>
   sumOf(programs.map((program) => device.workOf(program)));
 
-/** The work of a program for each of the units that it works on. */
 const perUnit = (device: CountingDevice, program: Program, units: number): Work =>
   times(1 / units, device.workOf(program));
 

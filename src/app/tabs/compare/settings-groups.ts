@@ -7,7 +7,6 @@ import { runKey } from '../../state/history.ts';
 
 const METHOD = 'method.name';
 
-/** A run in the comparison. */
 interface ComparedRun {
   readonly key: string;
   readonly seed: number;
