@@ -72,7 +72,7 @@ interface TaughtModels {
 
 /**
  * @param deliver downloads a file.
- * @param onSaved called when there is a model more than before.
+ * @param onSaved called when a model has been saved since the page was opened.
  */
 export function createTaughtModels(
   open: OpenExports,
@@ -95,6 +95,8 @@ export function createTaughtModels(
   const { setState, getState } = store;
   /** The run on the page, and the model chosen instead of its own. */
   let shown: { run: string | null; chosen: string | null } = { run: null, chosen: null };
+  /** When the newest model was saved; at first, when the page was opened. */
+  let newest = Date.now();
 
   const choiceFor = (run: string | null): ModelChoice => {
     if (run === shown.run && shown.chosen !== null) return { model: shown.chosen };
@@ -112,7 +114,10 @@ export function createTaughtModels(
   const show = (event: ExportsEvent): void => {
     switch (event.type) {
       case 'kept':
-        if (getState().rounds !== null && event.models.length > getState().models.length) onSaved();
+        if (event.models.some(({ savedAt }) => savedAt > newest)) {
+          newest = Math.max(...event.models.map(({ savedAt }) => savedAt));
+          onSaved();
+        }
         if (getState().writing?.what === 'import') shown = { ...shown, chosen: event.used };
         setState(({ writing }) => ({
           rounds: event.rounds,

@@ -2,6 +2,7 @@ import { createElement } from 'react';
 import { expect, test } from 'vitest';
 import { quickResults } from '../../testing/scripted-results.ts';
 import type { LastRound } from '../../worker/protocol.ts';
+import type { ExportsEvent } from '../../worker/protocol.ts';
 import { createTaughtModels, TaughtProvider } from '../state/taught-models.ts';
 import { ResultsTab } from '../tabs/results/ResultsTab.tsx';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
@@ -54,6 +55,32 @@ test('what is written is the model that the page shows, whichever another tab ha
   stored.store.setState({ last, used: 'folder/1-mails' });
   await stored.save({ what: 'zip' }, { token: '', hub: '', files: [] } as never);
   expect(sent.at(-1)).toMatchObject({ type: 'zip', key: 'folder/1-mails', model: { run: 'run' } });
+});
+
+test('a model that is saved is told, the first too, but not those that were there before', () => {
+  let saved = 0;
+  let tell: (event: ExportsEvent) => void = () => undefined;
+  const open: Parameters<typeof createTaughtModels>[0] = (onEvent) => {
+    tell = onEvent;
+    return { send: () => undefined, close: () => undefined };
+  };
+  const stored = createTaughtModels(
+    open,
+    () => Promise.resolve(null),
+    () => undefined,
+    () => void saved++,
+  );
+  stored.refresh('run');
+  const list = (...savedAt: number[]): void => {
+    const models = savedAt.map((at) => ({ key: String(at), bytes: 1, savedAt: at, name: '', model: null }));
+    tell({ type: 'kept', used: null, isAsked: true, rounds: [], last: null, broken: [], models });
+  };
+  const later = Date.now() + 1000;
+  list(1, 2);
+  expect(saved).toBe(0);
+  list(1, later);
+  list(1, later);
+  expect(saved).toBe(1);
 });
 
 const isOff = (html: string): boolean => /<button[^>]*download-merged[^>]*disabled/.test(html);
