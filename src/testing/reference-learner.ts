@@ -1,7 +1,7 @@
 import type { Batch } from '../base/batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
-import { ANCHOR, consolidated, FISHER } from '../gorp/importance/importance-part.ts';
+import { consolidated } from '../gorp/importance/importance-part.ts';
 import type { TaskData } from '../gorp/learner/task.ts';
 import {
   adapterName,
@@ -12,11 +12,9 @@ import {
   type InputSpacePlan,
   type MethodPlan,
   partOf,
-  type Penalty,
   spaceOf,
   type SpacePlan,
   thresholdOf,
-  weightIn,
 } from '../gorp/part/method-plan.ts';
 import { growSpace, type SpaceGrowth } from '../gorp/spaces/space.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
@@ -49,13 +47,8 @@ import {
   referenceStep,
 } from './reference-optimizer.ts';
 import { growSoftSpace } from './soft-space.ts';
+import { addPenalties, type Pair } from './reference-penalties.ts';
 import { sideOfA } from './space-side.ts';
-
-/** An adapter pair: A [r, in], B [out, r]. */
-interface Pair {
-  A: Matrix;
-  B: Matrix;
-}
 
 /** The weights of a task's gate by part: first [width, D], second [D, width], key [1, D]. */
 export type Gate = ReadonlyMap<string, Matrix>;
@@ -150,10 +143,6 @@ export class ReferenceLearner {
     return spaceOf(this.#plan);
   }
 
-  get #penalties(): readonly Penalty[] {
-    return partOf(this.#plan, 'penalties')?.terms ?? [];
-  }
-
   /** The shared space of a layer's A or W, [dimension, k]; undefined before the first. */
   spaceOf(layer: string): Matrix | undefined {
     return this.#spaces.get(layer);
@@ -215,7 +204,13 @@ export class ReferenceLearner {
   /** One optimizer step. @returns the loss before it and the norm of all gradients before clipping. */
   async step(batch: Batch, maxGradNorm: number): Promise<{ loss: number; gradientNorm: number }> {
     const { loss, gradients, magnitudes } = await this.#pass(batch);
-    for (const layer of this.pairs.keys()) this.#addPenalties(layer, gradients);
+    for (const [layer, pair] of this.pairs) {
+      const frozen = this.#frozen.get(layer) ?? [];
+      addPenalties(
+        { plan: this.#plan, task: this.#task, layer, pair, frozen, importances: this.#importances },
+        gradients,
+      );
+    }
     const left = this.#rowsLeft(magnitudes);
     for (const [key, rows] of left) gradients.set(key, keepRows(gradients.get(key) as Matrix, rows));
     const gradientNorm = Math.sqrt([...gradients.values()].reduce((sum, G) => sum + energy(G), 0));
@@ -375,55 +370,6 @@ export class ReferenceLearner {
     const { rank, gap: updateProjGap, scale } = fullRank;
     const spaceSide = space?.part === 'input-space' ? 'input' : 'kept';
     return { ...rates, ...projected, kind: 'galore', rank, updateProjGap, scale, projType: 'std', spaceSide };
-  }
-
-  /** λ Σ|A_prev Aᵀ|, λ (‖A‖ + ‖B‖), λ Σ|B A|, λ Σ|A B| and λ/2 Σ importance ∘ (θ − anchor)², entry by entry. */
-  #addPenalties(layer: string, gradients: Map<string, Matrix>): void {
-    const importance = partOf(this.#plan, 'importance');
-    if (this.#penalties.length === 0 && importance === undefined) return;
-    const weightOf = (kind: 'orthogonal' | 'sparse' | 'crossed' | 'norm'): number =>
-      this.#penalties.reduce((sum, term) => sum + (term.kind === kind ? weightIn(term, this.#task) : 0), 0);
-    const [orthogonal, sparse] = [weightOf('orthogonal'), weightOf('sparse')];
-    const { A, B } = this.pairs.get(layer) as Pair;
-    const [dA, dB] = ['A', 'B'].map((part) => (gradients.get(`${part} ${layer}`) as Matrix).data);
-    const width = A.columns;
-    for (const { A: previous } of this.#frozen.get(layer) ?? []) {
-      const overlap = multiply(previous, transpose(A));
-      for (let p = 0; p < previous.rows; p++)
-        for (let i = 0; i < A.rows; i++)
-          for (let j = 0; j < width; j++)
-            dA[i * width + j] += orthogonal * Math.sign(overlap.data[p * A.rows + i]) * previous.data[p * width + j];
-    }
-    if (importance && this.#importances.size > 0) {
-      for (const [values, gradient, part] of [[A.data, dA, 'lora_A'] as const, [B.data, dB, 'lora_B'] as const]) {
-        const of = (what: string): Float64Array =>
-          (this.#importances.get(what + adapterName(layer, part)) as Matrix).data;
-        const [fisher, anchor] = [of(FISHER), of(ANCHOR)];
-        for (let i = 0; i < values.length; i++) gradient[i] += importance.weight * fisher[i] * (values[i] - anchor[i]);
-      }
-    }
-    const crossed = weightOf('crossed');
-    if (crossed > 0) {
-      const signs = multiply(A, B).data.map(Math.sign);
-      for (let i = 0; i < A.rows; i++)
-        for (let k = 0; k < A.rows; k++)
-          for (let j = 0; j < width; j++) {
-            dA[i * width + j] += crossed * signs[i * A.rows + k] * B.data[j * A.rows + k];
-            dB[j * A.rows + k] += crossed * signs[i * A.rows + k] * A.data[i * width + j];
-          }
-    }
-    for (const [values, gradient] of [[A.data, dA] as const, [B.data, dB] as const]) {
-      const length = Math.hypot(...values);
-      if (length > 0) values.forEach((value, i) => (gradient[i] += (weightOf('norm') * value) / length));
-    }
-    const change = multiply(B, A);
-    for (let o = 0; o < B.rows; o++)
-      for (let j = 0; j < width; j++)
-        for (let i = 0; i < A.rows; i++) {
-          const push = sparse * Math.sign(change.data[o * width + j]);
-          dA[i * width + j] += push * B.data[o * A.rows + i];
-          dB[o * A.rows + i] += push * A.data[i * width + j];
-        }
   }
 
   async #pass(rows: Batch): Promise<Pass> {
