@@ -156,7 +156,7 @@ function Courses({ both }: { both: readonly Results[] }) {
           mark: DOT,
           points: values.map((y, round) => ({ x: round + 1, y })),
         })),
-        xName: 'round',
+        xName: 'tasks learned',
         yName: isLoss ? 'loss' : '%',
         isLoss,
       })}

@@ -120,8 +120,7 @@ export default function TryTab() {
         {run !== null && <AskForm playground={playground} run={run} />}
         {run === null && problem === null && status === 'open' && (
           <p className="about" data-testid="nothing-to-try">
-            Nothing to ask yet: a run saves a model after its first round. Start one, or drop a run’s folder or zip
-            here.
+            Nothing to ask yet: a run saves a model after its first task. Start one, or drop a run’s folder or zip here.
           </p>
         )}
         <Answers playground={playground} />
