@@ -14,6 +14,8 @@ export class RunTime {
   readonly #costs: RunCosts;
   readonly #estimate: TimeEstimate;
   readonly #validationSteps: number;
+  /** The beginning or the end of a task, while it is worked on. */
+  #begun: { readonly kind: 'begin' | 'end'; readonly amount: number; readonly since: number } | undefined;
   /** Which share of the questions is asked after a round. */
   #asked = 1;
   /** The seconds of training in a round are counted up to here. */
@@ -72,7 +74,8 @@ export class RunTime {
 
   /** The work left; null until some work has been seen. */
   get timeLeft(): TimeLeft | null {
-    return this.#estimate.timeLeft;
+    const begun = this.#begun;
+    return this.#estimate.timeLeftAfter(begun && { ...begun, seconds: this.seconds - begun.since });
   }
 
   /**
@@ -119,9 +122,12 @@ export class RunTime {
     round: number,
     work: AsyncGenerator<Yielded, Result, void>,
   ): AsyncGenerator<Yielded, Result, void> {
-    const began = this.seconds;
+    const since = this.seconds;
+    const { begins, ends } = this.#costs;
+    this.#begun = { kind, amount: (kind === 'begin' ? begins : ends)[round - 1].operations, since };
     const result = yield* work;
-    this.did(kind, round, 1, this.seconds - began);
+    this.#begun = undefined;
+    this.did(kind, round, 1, this.seconds - since);
     return result;
   }
 

@@ -27,6 +27,15 @@ describe('TimeEstimate', () => {
     expect(estimate.timeLeft?.seconds).toBeCloseTo(80 * 0.5 + 900 * 0.2 + 25 * 2, 9);
   });
 
+  it('counts down during long work, but not beyond what it should take', () => {
+    const estimate = new TimeEstimate(left({ train: 100, end: 80 }));
+    estimate.did('train', 10, 10);
+    estimate.did('end', 40, 20);
+    const afterEnd = (seconds: number): number | undefined =>
+      estimate.timeLeftAfter({ kind: 'end', amount: 30, seconds })?.seconds;
+    expect([0, 5, 15, 60].map(afterEnd)).toEqual([110, 105, 95, 95]);
+  });
+
   it('follows a change of pace', () => {
     const estimate = new TimeEstimate(left({ train: 1000 }));
     estimate.did('train', 1, 1);

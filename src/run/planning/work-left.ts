@@ -60,6 +60,11 @@ export class TimeEstimate {
 
   /** Null until some work has been seen; a kind not seen yet is assumed to be as fast as the others. */
   get timeLeft(): TimeLeft | null {
+    return this.timeLeftAfter();
+  }
+
+  /** @param begun work that has taken seconds so far and is not done yet. */
+  timeLeftAfter(begun?: Done & { readonly kind: WorkKind }): TimeLeft | null {
     const kinds = WORK_KINDS.filter((kind) => this.#left[kind] > 0);
     if (kinds.length > 0 && this.#operations === 0) return null;
     const left = { seconds: 0, least: 0, most: 0 };
@@ -67,7 +72,8 @@ export class TimeEstimate {
       const pace = this.#paces.get(kind);
       const usual = kind === 'save' ? SECONDS_PER_BYTE : this.#seconds / this.#operations;
       const each = pace === undefined ? usual : pace.seconds / pace.amount;
-      const seconds = (this.#left[kind] * each) / (1 - this.#pauses);
+      const done = kind === begun?.kind ? Math.min(begun.amount, begun.seconds / each) : 0;
+      const seconds = (Math.max(0, this.#left[kind] - done) * each) / (1 - this.#pauses);
       const doubt = pace === undefined ? UNSEEN : Math.exp(Math.max(LEAST_DOUBT, DEVIATION * pace.spread));
       left.seconds += seconds;
       left.least += seconds / doubt;
