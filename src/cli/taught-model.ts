@@ -2,6 +2,7 @@ import { existsSync, openAsBlob, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, methodTitle } from '../methods/registry.ts';
+import { familyOf, positionsOf } from '../models/families.ts';
 import type { Score } from '../tasks/forms.ts';
 import { ROUND_FILE } from '../run/files/layout.ts';
 import { summaryOfModel, type TaughtLesson } from '../run/files/model-line.ts';
@@ -14,6 +15,7 @@ import { parseModelReference } from '../weights/model-reference.ts';
 import { asArgument, isGiven, oneOf, refuseOptions } from './arguments.ts';
 import { UsageError } from './exit.ts';
 import { lastRound } from './resume.ts';
+import { openNamedOutline } from './named-models.ts';
 import { openRoundFolder, opensIn } from './round-folder.ts';
 import { changed, type ChosenRun, givenTasks, type SettingsValues, withGivenText } from './run-settings.ts';
 import { taskNamed } from './task-option.ts';
@@ -55,7 +57,7 @@ export const taughtLessons = ({ round: { round, results, state } }: TaughtModel)
  * The run that teaches a model more: the tasks of `--task` and `--order` come after those that it knows. Base model,
  * method and settings are the model's, where options do not change them.
  *
- * @throws UsageError; GorpError `tasks/name-taken`, `tasks/…`, `run/round-does-not-fit`.
+ * @throws UsageError; GorpError `tasks/name-taken`, `tasks/…`, `run/round-does-not-fit`, and as {@link openNamedOutline}.
  */
 export async function teachingMore(
   model: TaughtModel,
@@ -95,7 +97,7 @@ export async function teachingMore(
   const watch = [...new Set([...(settings.watch ?? []), ...added])].filter((name) => !names.includes(name));
   const more: RunSettings = {
     ...settings,
-    training: { ...settings.training, sourceLength: promptLengthNext(settings) },
+    training: { ...settings.training, sourceLength: await promptLength(settings, base) },
     model: base,
     tasks: isGiven(args, 'tasks') ? values.tasks : settings.tasks,
     order: [...known, ...names],
@@ -108,6 +110,16 @@ export async function teachingMore(
     customTasks,
     notes,
   };
+}
+
+/** The prompt length of {@link promptLengthNext}, or as much of it as the base model can read before an answer. */
+async function promptLength(settings: RunSettings, base: string): Promise<number> {
+  const { sourceLength, targetLength } = settings.training;
+  const next = promptLengthNext(settings);
+  if (next === sourceLength) return next;
+  const { config } = await openNamedOutline(base);
+  const positions = positionsOf(familyOf(config).read(config).config);
+  return positions === null ? next : Math.max(sourceLength, Math.min(next, positions - targetLength));
 }
 
 /** Describes a model in lines: its base, its method, and each task with its score then and now. */

@@ -25,6 +25,10 @@ export type ParsedConfig =
   | ({ readonly kind: 'encoder-decoder' } & Readonly<T5Config>)
   | ({ readonly kind: 'decoder-only' } & Readonly<DecoderConfig>);
 
+/** Maximum number of tokens that a model can read; null if it names none. */
+export const positionsOf = (config: ParsedConfig): number | null =>
+  config.kind === 'decoder-only' ? config.maxPositions : null;
+
 /** A parsed config.json, and the network that it describes. */
 interface ReadModel {
   readonly config: ParsedConfig;

@@ -1,5 +1,6 @@
 import { reportOf } from '../../base/errors.ts';
 import type { TokenizerGuard } from '../../base/tokenizer-config.ts';
+import { positionsOf } from '../../models/families.ts';
 import { ChatTemplate, templateOf } from '../../text/chat-template.ts';
 import { chatTokenizer } from '../../text/chat-tokenizer.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
@@ -40,7 +41,7 @@ export async function textLengths(host: TaskHost, settings: RunSettings, texts: 
   return {
     tasks,
     hasTemplate: await hasTemplate(texts, tokenizer.raw ?? tokenizer),
-    positions: config.kind === 'decoder-only' ? config.maxPositions : null,
+    positions: positionsOf(config),
   };
 }
 
