@@ -15,7 +15,7 @@ import { T5Network } from './t5-network.ts';
 import { DECODER_TARGETS, T5_TARGETS, type TargetModules } from './targets.ts';
 
 /** Longest texts of a network, in tokens. */
-interface TextLengths {
+interface LongestTexts {
   readonly sourceLength: number;
   readonly targetLength: number;
 }
@@ -35,7 +35,7 @@ interface ReadModel {
   /** Parameters by Hugging Face name. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** @throws GorpError `settings/text-too-long`. */
-  readonly networkOn: (device: Device, lengths: TextLengths, endIds?: number[]) => Network;
+  readonly networkOn: (device: Device, lengths: LongestTexts, endIds?: number[]) => Network;
 }
 
 /** A model family: everything that distinguishes it from others. */

@@ -23,14 +23,14 @@ const BY_HUE = [...MAIN, ...METHOD_NAMES.filter((name) => !MAIN.includes(name))]
 export const methodColor = (method: MethodName): string => seriesColor(BY_HUE.indexOf(method));
 
 /** How a line is drawn. */
-export interface Look {
+export interface LineStyle {
   readonly color: string;
   /** Place in the sequence of dash patterns. */
   readonly dash: number;
 }
 
-/** The looks of a chart's lines by their methods, never two alike: lines of one colour have different dashes. */
-export function looksOf(methods: readonly MethodName[]): Look[] {
+/** The styles of a chart's lines by their methods, never two alike: lines of one colour have different dashes. */
+export function lineStyles(methods: readonly MethodName[]): LineStyle[] {
   const colors = methods.map(methodColor);
   return colors.map((color, i) => ({ color, dash: colors.slice(0, i).filter((other) => other === color).length }));
 }

@@ -1,7 +1,7 @@
 import type { Program } from '../../device/device.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
 import type { PackedSymmetric } from '../../linear-algebra/packed-symmetric.ts';
-import type { Look, MeasuredInput } from './input-measurements.ts';
+import type { InputBefore, MeasuredInput } from './input-measurements.ts';
 import type { Growth } from '../part/part.ts';
 
 /** The directions that a task added to the space of an input. */
@@ -21,7 +21,7 @@ export interface GrowingInput extends MeasuredInput {
 
 /** An input whose space grows on the bench, and its place there. */
 export interface InputOnBench extends GrowingInput {
-  readonly look: Look;
+  readonly before: InputBefore;
   readonly own: string;
 }
 

@@ -16,7 +16,7 @@ import {
   NEGLIGIBLE,
   type PlaceInOrder,
 } from './growth-form.ts';
-import { type Look, shareInside } from './input-measurements.ts';
+import { type InputBefore, shareInside } from './input-measurements.ts';
 import { mainDirections } from './directions.ts';
 import { fewest } from './space.ts';
 import { NUMBERS, type SpaceWorkbench } from './space-workbench.ts';
@@ -82,18 +82,18 @@ export class HardGrowth implements GrowthForm {
     await bench.run('outside', this.#records.outside);
     const residuals = await first.readAll();
     const found: Removal[] = [];
-    for (const [i, { look }] of each.entries()) {
-      found.push(await this.#removalOf(residuals[i], look, threshold, between));
+    for (const [i, { before }] of each.entries()) {
+      found.push(await this.#removalOf(residuals[i], before, threshold, between));
     }
     if (found.some(({ added }) => added > 0)) await this.#remove(each, found, between);
     await bench.run('measure', this.#records.measure);
     const [measured, projectors] = [await bench.measured(), await P.readAll()];
-    return each.map(({ own, look }, i) => {
+    return each.map(({ own, before }, i) => {
       const { added, total, heldBefore, spectrum } = found[i];
       // Products leave P symmetric to rounding only; what is saved is what the next task uses.
       const state = packedOf(projectors[i], n);
       P.write(own, squareOf(state, n));
-      const directions = mainDirections(look.leading, look.energy, threshold);
+      const directions = mainDirections(before.leading, before.energy, threshold);
       const orthonormality = measured[i][NUMBERS.error];
       return { state, added, total, heldBefore, spectrum, threshold, directions, orthonormality };
     });
@@ -102,17 +102,17 @@ export class HardGrowth implements GrowthForm {
   /** Returns the directions that a threshold removes of one input, from its R. */
   async #removalOf(
     residual: Float32Array<ArrayBuffer>,
-    look: Look,
+    before: InputBefore,
     threshold: number,
     between: Between,
   ): Promise<Removal> {
     const { n } = this.#bench;
     const isOfInputs = this.#plan.energyOf === 'inputs';
     const values = await eigenvaluesOf(matrix(n, n, residual), between);
-    const all = isOfInputs ? look.energy : look.squares;
+    const all = isOfInputs ? before.energy : before.squares;
     const outside = values.reduce((sum, value) => sum + Math.max(0, value), 0);
-    const heldBefore = isOfInputs || this.#isFirst ? look.heldBefore : shareInside(outside, all);
-    const earlier = Math.round(n - look.leftBefore);
+    const heldBefore = isOfInputs || this.#isFirst ? before.heldBefore : shareInside(outside, all);
+    const earlier = Math.round(n - before.leftBefore);
     const least = NEGLIGIBLE * Math.max(0, values[0]);
     const shares = Array.from(values, (value) => (all > 0 && value > least ? value / all : 0));
     const spectrum = shares.slice(0, n - earlier);

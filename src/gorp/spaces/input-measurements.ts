@@ -32,7 +32,7 @@ export interface MeasuredInput {
 }
 
 /** The measurements of an input before its space grows. */
-export interface Look {
+export interface InputBefore {
   readonly leading: Leading;
   /** tr C and ‖C‖². */
   readonly energy: number;
@@ -139,7 +139,7 @@ export class InputMeasurements {
    *
    * @throws GorpError `run/not-finite`, with the layer's name.
    */
-  async before(): Promise<Look[]> {
+  async before(): Promise<InputBefore[]> {
     this.#device.clear(this.#rows.storage.buffer); // the result must not depend on what was measured before
     const [before] = await this.prepare();
     await this.#device.run([before]);
@@ -170,13 +170,13 @@ export class InputMeasurements {
   /**
    * The share of the first main directions of each input that lies in its space now, 1 − x P xᵀ.
    *
-   * @param looks of {@link before}. @param counts of directions, for each input.
+   * @param inputsBefore of {@link before}. @param counts of directions, for each input.
    */
-  async after(looks: readonly Look[], counts: readonly number[]): Promise<number[][]> {
+  async after(inputsBefore: readonly InputBefore[], counts: readonly number[]): Promise<number[][]> {
     const [, after] = await this.prepare();
     await this.#device.run([after]);
     const images = await this.#read(this.#images);
-    return looks.map(({ leading: { rows } }, i) => {
+    return inputsBefore.map(({ leading: { rows } }, i) => {
       const [left, all] = [rowProducts(rows, this.#ownRows(images, i)), rowProducts(rows, rows)];
       return Array.from({ length: counts[i] }, (_, j) => shareInside(left[j], all[j]));
     });

@@ -6,7 +6,7 @@ import type { InputSpacePlan } from '../part/method-plan.ts';
 import type { PlannedGrowth } from '../part/part.ts';
 import type { Between, GrowingInput, GrownInput, GrowthForm, LearnedInput, PlaceInOrder } from './growth-form.ts';
 import { HardGrowth } from './hard-growth.ts';
-import { InputMeasurements, type Look } from './input-measurements.ts';
+import { InputMeasurements, type InputBefore } from './input-measurements.ts';
 import { SoftGrowth } from './soft-growth.ts';
 import { grownAtOnce, SpaceWorkbench } from './space-workbench.ts';
 
@@ -75,16 +75,18 @@ export class InputSpaceGrowth {
     for (const [group, measurements] of this.#groups(inputs)) {
       const before = learned.length;
       await onDone(before);
-      const looks = await measurements.before();
+      const inputsBefore = await measurements.before();
       const grown: GrownInput[] = [];
       for (const some of chunks(group, grownAtOnce(this.#width))) {
         const { length } = grown;
         const between = (): Promise<void> => onDone(before + length);
         await between();
-        grown.push(...(await this.#growTogether(some, looks.slice(length, length + some.length), place, between)));
+        grown.push(
+          ...(await this.#growTogether(some, inputsBefore.slice(length, length + some.length), place, between)),
+        );
       }
       const columns = grown.map(({ directions }) => directions.columns);
-      const suppressed = await measurements.after(looks, columns);
+      const suppressed = await measurements.after(inputsBefore, columns);
       learned.push(...grown.map((one, i) => ({ ...one, suppressed: suppressed[i] })));
     }
     return learned;
@@ -92,13 +94,13 @@ export class InputSpaceGrowth {
 
   async #growTogether(
     inputs: readonly GrowingInput[],
-    looks: readonly Look[],
+    inputsBefore: readonly InputBefore[],
     place: PlaceInOrder,
     between: Between,
   ): Promise<GrownInput[]> {
     const { bench, form } = this.#toolsFor(inputs.length);
     const { P, C, n, places } = bench;
-    const each = places.map((own, i) => ({ ...inputs[i], look: looks[i], own }));
+    const each = places.map((own, i) => ({ ...inputs[i], before: inputsBefore[i], own }));
     if (this.#isFirst) for (const { own } of each) P.write(own, identity(n));
     await bench.copy([
       ...each.map(({ sum, own }) => [storageOf(sum), C.range(own)] as const),

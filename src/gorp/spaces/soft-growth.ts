@@ -61,8 +61,8 @@ export class SoftGrowth implements GrowthForm {
       this.#plan.energies === 'mean' ? { before: (task - 1) / task, now: 1 / task } : { before: 1, now: 1 };
     const sums = await C.readAll();
     const states: PackedSymmetric[] = [];
-    for (const [i, { state, look }] of each.entries()) {
-      states.push(withTask(state, { n, C: sums[i], energy: look.energy }, shares));
+    for (const [i, { state, before }] of each.entries()) {
+      states.push(withTask(state, { n, C: sums[i], energy: before.energy }, shares));
       await between();
     }
     await this.#project(
@@ -71,7 +71,7 @@ export class SoftGrowth implements GrowthForm {
       between,
     );
     const measured = await bench.measured();
-    return each.map(({ look: { leading, energy, heldBefore, leftBefore } }, i) => {
+    return each.map(({ before: { leading, energy, heldBefore, leftBefore } }, i) => {
       const numbers = measured[i];
       const [earlier, total] = [leftBefore, numbers[NUMBERS.left]].map((left) => Math.round(n - left));
       return {

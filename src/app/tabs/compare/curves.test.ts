@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { dashPattern } from '../../../charts/chart.ts';
 import { METHOD_NAMES } from '../../../methods/registry.ts';
 import { quickResults } from '../../../testing/scripted-results.ts';
-import { drawnIndices, looksOf, methodColor } from '../../charts/Figure.tsx';
+import { drawnIndices, lineStyles, methodColor } from '../../charts/Figure.tsx';
 import {
   accuracyCurve,
   lineNumbers,
@@ -101,9 +101,9 @@ describe('overlayLines', () => {
 
   it('never draws two lines alike, and a method always in its colour', () => {
     const many = [...METHOD_NAMES, ...METHOD_NAMES, ...METHOD_NAMES];
-    const looks = looksOf(many).map(({ color, dash }) => `${color} ${dashPattern(dash) ?? ''}`);
+    const looks = lineStyles(many).map(({ color, dash }) => `${color} ${dashPattern(dash) ?? ''}`);
     expect(new Set(looks).size).toBe(many.length);
-    expect(looksOf(['seq-lora', 'gorp-plus'])[0].color).toBe(looksOf(['gorp-plus', 'seq-lora'])[1].color);
+    expect(lineStyles(['seq-lora', 'gorp-plus'])[0].color).toBe(lineStyles(['gorp-plus', 'seq-lora'])[1].color);
   });
 
   it('breaks between tasks, for a run and for a mean of several', () => {

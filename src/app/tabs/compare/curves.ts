@@ -5,7 +5,7 @@ import { generalTextStates } from '../../../run/results/known-before.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
 import type { Numbers } from '../../charts/save.tsx';
-import { drawnIndices, looksOf, type RoundPoint, withGaps } from '../../charts/Figure.tsx';
+import { drawnIndices, lineStyles, type RoundPoint, withGaps } from '../../charts/Figure.tsx';
 import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
 import { matrixOf, measuresIn, type ScoreView } from '../../state/scores.ts';
 import type { SettingsGroup } from './settings-groups.ts';
@@ -97,7 +97,7 @@ export function overlayLines(
   { by, band }: Pick<CompareState, 'by' | 'band'>,
   curveOf: (results: Results) => CurvePoint[] | null,
 ): OverlayLine[] {
-  const looks = looksOf(groups.flatMap(({ settings, runs }) => runs.map(() => settings.method.name)));
+  const looks = lineStyles(groups.flatMap(({ settings, runs }) => runs.map(() => settings.method.name)));
   return groups.flatMap(({ name, runs, color, dash }, group): OverlayLine[] => {
     const curves = runs
       .map((run) => ({ run, points: curveOf(run.results) }))

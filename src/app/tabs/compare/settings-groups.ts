@@ -1,7 +1,7 @@
 import type { Results } from '../../../run/results/results.ts';
 import type { RunSettings } from '../../../run/settings/settings.ts';
 import { differingPaths, type FlatSettings, groupAlike, sourceName } from '../../../run/results/likeness.ts';
-import { type Look, looksOf } from '../../charts/Figure.tsx';
+import { type LineStyle, lineStyles } from '../../charts/Figure.tsx';
 import { settingName } from '../../state/set-up.ts';
 import { runKey } from '../../state/history.ts';
 
@@ -16,7 +16,7 @@ interface ComparedRun {
 }
 
 /** Runs that differ at most in the seed, or in seed and order. */
-export interface SettingsGroup extends Look {
+export interface SettingsGroup extends LineStyle {
   /** Its method, and what distinguishes it from other groups of that method. */
   readonly name: string;
   readonly settings: RunSettings;
@@ -45,7 +45,7 @@ export function groupsOf(
 ): SettingsGroup[] {
   const groups = groupAlike(all, acrossOrders);
   const names = groupNames(groups.map(({ likeness }) => likeness));
-  const looks = looksOf(groups.map(({ runs }) => runs[0].settings.method.name));
+  const looks = lineStyles(groups.map(({ runs }) => runs[0].settings.method.name));
   return groups.map(({ likeness, runs }, i) => ({
     ...looks[i],
     name: names[i],
