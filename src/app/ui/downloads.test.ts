@@ -57,7 +57,7 @@ test('what is written is the model that the page shows, whichever another tab ha
   expect(sent.at(-1)).toMatchObject({ type: 'zip', key: 'folder/1-mails', model: { run: 'run' } });
 });
 
-test('a model that is saved is told, the first too, but not those that were there before', () => {
+test('saving a model is reported, also for the first one; models that were there before are not', () => {
   let saved = 0;
   let tell: (event: ExportsEvent) => void = () => undefined;
   const open: Parameters<typeof createTaughtModels>[0] = (onEvent) => {

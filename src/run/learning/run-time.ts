@@ -75,7 +75,7 @@ export class RunTime {
   /** The work left; null until some work has been seen. */
   get timeLeft(): TimeLeft | null {
     const begun = this.#begun;
-    return this.#estimate.timeLeftAfter(begun && { ...begun, seconds: this.seconds - begun.since });
+    return this.#estimate.timeLeft(begun && { ...begun, seconds: this.seconds - begun.since });
   }
 
   /**

@@ -58,13 +58,12 @@ export class TimeEstimate {
     this.#pauses = share;
   }
 
-  /** Null until some work has been seen; a kind not seen yet is assumed to be as fast as the others. */
-  get timeLeft(): TimeLeft | null {
-    return this.timeLeftAfter();
-  }
-
-  /** @param begun work that has taken seconds so far and is not done yet. */
-  timeLeftAfter(begun?: Done & { readonly kind: WorkKind }): TimeLeft | null {
+  /**
+   * Null until some work has been seen; a kind not seen yet is assumed to be as fast as the others.
+   *
+   * @param begun work that has taken seconds so far and is not done yet.
+   */
+  timeLeft(begun?: Done & { readonly kind: WorkKind }): TimeLeft | null {
     const kinds = WORK_KINDS.filter((kind) => this.#left[kind] > 0);
     if (kinds.length > 0 && this.#operations === 0) return null;
     const left = { seconds: 0, least: 0, most: 0 };
