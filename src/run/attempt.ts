@@ -13,7 +13,8 @@ import { ordersFolder, positionAt, roundFolder } from './files/layout.ts';
 import { checkRemembered } from './files/saved-round.ts';
 import type { RunState, SavedRun } from './files/saved-run.ts';
 import { type RunControl, Stopped } from './learning/control.ts';
-import type { TestOfTask } from './learning/round-tests.ts';
+import { testOnly } from './learning/measuring.ts';
+import type { RunContext, TestOfTask } from './learning/run-context.ts';
 import { RunTime } from './learning/run-time.ts';
 import { type Checkpointer, RoundSaver } from './learning/saving.ts';
 import { StepReports } from './learning/step-reports.ts';
@@ -29,7 +30,7 @@ import type { RunSettings } from './settings/settings.ts';
 import { reportOfTask } from './tasks/encoded-task.ts';
 import { type Lesson, lessonOf } from './tasks/lessons.ts';
 import type { RoundBatches } from './tasks/round-batches.ts';
-import { type Lessons, teach, testOnly } from './teach.ts';
+import { teach } from './teach.ts';
 
 /** The parts that an attempt needs of its run. */
 interface AttemptParts {
@@ -169,14 +170,14 @@ function withProbes(results: Results, probes: readonly Probe[]): Results {
 }
 
 /** A learner, and what measures it by general text. */
-type Taught = Pick<Lessons, 'learner' | 'text'>;
+type Taught = Pick<RunContext, 'learner' | 'text'>;
 
 /** Follows {@link teach}: emits what it yields, and saves, pauses and stops where it can rest. */
 class Following {
   readonly #parts: AttemptParts;
   readonly #device: Device;
   readonly #opened: Opened & Taught;
-  readonly #lessons: Lessons;
+  readonly #context: RunContext;
   readonly #files: RoundSaver;
   /** The lessons of the model so far. */
   readonly #taught: Lesson[];
@@ -209,7 +210,7 @@ class Following {
     host.emit({ type: 'begin', results: { ...results, seconds: control.seconds }, stepsPerRound: [...time.steps] });
     const reports = new StepReports({ device, network, learner, host, time }, results.curves.step.at(-1) ?? 0);
     const { schedule } = planOf(method);
-    this.#lessons = {
+    this.#context = {
       ...opened,
       settings,
       device,
@@ -246,7 +247,7 @@ class Following {
   }
 
   async follow(): Promise<void> {
-    const { reports, at } = this.#lessons;
+    const { reports, at } = this.#context;
     reports.restartClock();
     try {
       await (this.#parts.trains ? this.#learn() : this.#test());
@@ -261,19 +262,19 @@ class Following {
 
   /** Known while the learner takes steps. */
   get secondsToRest(): number | null {
-    const { reports, at } = this.#lessons;
+    const { reports, at } = this.#context;
     const { secondsLeft } = reports;
     if (at.phase !== 'learn' || this.#isEnding || secondsLeft === null) return null;
     return secondsLeft + this.#parts.checkpointer.seconds;
   }
 
   async #learn(): Promise<void> {
-    for await (const moment of teach(this.#lessons)) await this.#heed(moment);
+    for await (const moment of teach(this.#context)) await this.#heed(moment);
     if (this.#isCutShort) throw new Stopped();
   }
 
   async #test(): Promise<void> {
-    const testing = testOnly(this.#lessons);
+    const testing = testOnly(this.#context);
     try {
       for (let next = await testing.next(); ; next = await testing.next()) {
         if (next.done) return await this.#files.saveTests(next.value, this.#parts.soFar());
@@ -287,7 +288,7 @@ class Following {
   /** Emits an event, or rests: saves a due checkpoint, and pauses or stops on request. @throws Stopped */
   async #heed(moment: RunEvent | Rest): Promise<void> {
     const { host, control, checkpointer } = this.#parts;
-    const { at } = this.#lessons;
+    const { at } = this.#context;
     if (moment.type !== 'rest') {
       if (moment.type === 'cut-short') this.#isCutShort = true;
       host.emit(moment);
@@ -308,7 +309,7 @@ class Following {
   /** Whether steps would be lost if the run ended here, between two places where it rests. */
   get #wouldLoseSteps(): boolean {
     const { checkpointer, soFar } = this.#parts;
-    const { at } = this.#lessons;
+    const { at } = this.#context;
     const learned = at.phase === 'learn' && at.steps > 0;
     return learned && checkpointer.isOn && !this.#isCutShort && !checkpointer.has(at, soFar());
   }
@@ -316,7 +317,7 @@ class Following {
   /** Waits while the run is paused. @throws Stopped */
   #waitWhilePaused(needsPerson = false): Promise<void> {
     const { host, control } = this.#parts;
-    const { reports, at } = this.#lessons;
+    const { reports, at } = this.#context;
     return control.waitWhilePaused({
       // Steps that the GPU has yet to finish count as time before the pause.
       settle: () => reports.settle(at.round),
@@ -328,7 +329,7 @@ class Following {
 
   async #saveCheckpoint(): Promise<void> {
     const { checkpointer } = this.#parts;
-    const { at, time, reports } = this.#lessons;
+    const { at, time, reports } = this.#context;
     if (!checkpointer.isOn || this.#isCutShort) return;
     await reports.settle(at.round);
     if (at.phase === 'learn') time.countLearning(at);
@@ -340,7 +341,7 @@ class Following {
 
   /** Saves the round as it ended, with the tests of the tasks learned so far and of those watched. */
   async #saveRound({ number, trains }: Round, batches: RoundBatches, tests: readonly TestOfTask[]): Promise<void> {
-    const { rounds, tasks, network, at, time } = this.#lessons;
+    const { rounds, tasks, network, at, time } = this.#context;
     const { host, settings } = this.#parts;
     const [taughtAt, method] = [new Date().toISOString(), methodTitle(settings.method)];
     for (const task of trains) this.#taught[task] = lessonOf(tasks[task], taughtAt, method, host.keepsTests);
@@ -369,6 +370,6 @@ class Following {
     host.emit({ type: 'memory', ...memoryOf(this.#device) }); // building spaces and tests may have set a new peak
     const { data, taughtBefore } = this.#opened;
     const taught = { lessons: [...this.#taught], taughtBefore };
-    return { place, results: soFar(), data, learner: this.#lessons.learner.state, ...taught };
+    return { place, results: soFar(), data, learner: this.#context.learner.state, ...taught };
   }
 }

@@ -9,7 +9,6 @@ import type { EncodedExample } from '../../tasks/fit.ts';
 import { bestScoreOf } from '../../text/scores.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { Answer } from '../results/answers.ts';
-import type { TrainingSettings } from '../settings/settings.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
 import { decodeToEnd, readValues, type WrittenText, writtenText } from './decoding.ts';
 import { Evaluations, type EvaluationSizes, type SourceSizes } from './evaluation-programs.ts';
@@ -61,7 +60,7 @@ export async function testFree(
 type Tested = { readonly loss: number; readonly tokens: number } & Partial<WrittenText>;
 
 /** The loss of every example, and its tokens. A batch is no larger than in training, which fits. */
-async function batchLosses(
+export async function batchLosses(
   { device, programs, settings }: Pick<FreeTestParts, 'device' | 'programs' | 'settings'>,
   test: EncodedTask['test'],
   onBatch: (done: number) => Promise<void>,
@@ -270,43 +269,4 @@ export function plannedAnswers(
     written: prompts.length * answer,
     answer,
   };
-}
-
-/** The loss on examples held out from training, between two steps of a round. Changes nothing of the training. */
-export class Validation {
-  readonly #device: Device;
-  readonly #programs: Evaluations;
-  readonly #examples: readonly EncodedExample[];
-  readonly #training: TrainingSettings;
-
-  /** @param learner in a task: its layers have the shapes of this round. */
-  constructor(
-    device: Device,
-    network: Network,
-    learner: Pick<Learner, 'layersInTraining'>,
-    examples: readonly EncodedExample[],
-    training: TrainingSettings,
-  ) {
-    this.#device = device;
-    this.#programs = new Evaluations(device, network, learner.layersInTraining, 1);
-    this.#examples = examples;
-    this.#training = training;
-  }
-
-  /** Whether the loss is measured after a step. @param total steps of the round. */
-  isDue(step: number, total: number): boolean {
-    return this.#examples.length > 0 && (step % this.#training.validationSteps === 0 || step === total);
-  }
-
-  /** Mean −log p per token of the labels or answers. @throws GorpError `device/lost`. */
-  async loss(): Promise<number> {
-    const parts = { device: this.#device, programs: this.#programs, settings: this.#training };
-    const losses = await batchLosses(parts, this.#examples, () => Promise.resolve());
-    const tokens = losses.reduce((sum, one) => sum + one.tokens, 0);
-    return losses.reduce((sum, { loss }) => sum + loss, 0) / tokens;
-  }
-
-  destroy(): void {
-    this.#programs.destroy();
-  }
 }

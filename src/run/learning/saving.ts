@@ -8,7 +8,7 @@ import { bytesOf, type RunState, stateFiles, type WrittenFiles } from '../files/
 import { isTested } from '../results/measures.ts';
 import type { Results } from '../results/results.ts';
 import type { RunControl } from './control.ts';
-import type { TestOfTask } from './round-tests.ts';
+import type { TestOfTask } from './run-context.ts';
 
 const EVERY_MS = 200;
 

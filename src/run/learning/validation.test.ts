@@ -17,7 +17,7 @@ import type { Results } from '../results/results.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
 import { prepareTask } from '../tasks/task-data.ts';
-import { Validation } from './free-answers.ts';
+import { HeldOutLoss } from './validation.ts';
 
 async function execute(settings: RunSettings, parts: Partial<RunHost> = {}, stopAt = Infinity): Promise<Results> {
   let last: RunEvent | undefined;
@@ -89,7 +89,7 @@ test.each(['gorp-plus', 'gorp', 'seq-ft'] as const)(
     const { train } = await prepared({});
     const batch = train.slice(0, 4);
     await learner.beginTask();
-    const validation = new Validation(device, network, learner, train.slice(0, 4), {
+    const validation = new HeldOutLoss(device, network, learner, train.slice(0, 4), {
       ...settings.training,
       batchSize: 4,
       evaluationBatchSize: 4,
