@@ -19,8 +19,11 @@ const [LONGEST, SHORTEST] = [256, 32];
 const [OWN_PASSAGES, MOST_PROMPTS] = [40, 16];
 /** The fewest passages: fewer say too little about text in general. */
 const LEAST_PASSAGES = 8;
-/** Shares of what a run's tests read that passages and prompts may take: together less than a tenth of their time. */
-const [PASSAGE_SHARE, PROMPT_SHARE] = [0.05, 0.02];
+/**
+ * Shares of what a run's tests read that passages and prompts may take: together less than a tenth of their time, since
+ * every token of these predicts the next, and only the last few of a test do.
+ */
+const [PASSAGE_SHARE, PROMPT_SHARE] = [0.04, 0.02];
 /** A passage of which a larger share is missing from the vocabulary says nothing of what the model knows. */
 const UNKNOWN_SHARE = 0.1;
 /** The end of a text is a passage of its own if it has at least this share of the length of one. */

@@ -43,7 +43,7 @@ export const TRAINING_SETTINGS = {
   epochs: number({
     section: 'first',
     label: 'Epochs',
-    help: 'Passes over the examples of each task.',
+    help: 'Passes over the examples of each task. More teach more; fewer keep more of what the model could do before.',
     range: COUNT,
     usual: [1, 30],
     initial: 2,
