@@ -87,6 +87,10 @@ test('a model is taught more later, in another browser window and without its ol
     });
     const { results: pets } = await downloadResults(page);
     expect(pets.settings.order).toEqual(['mails', 'pets']);
+    await expect(page.getByTestId('teaches').locator('li'), 'what came out is taught next').toHaveText([
+      /^mails /,
+      /^pets /,
+    ]);
     expect(pets.curves.loss.slice(0, mails.curves.loss.length)).toEqual(mails.curves.loss);
     expect(pets.accuracy.exact.slice(0, 2).map(([one]) => one)).toEqual(mails.accuracy.exact.map(([one]) => one));
     expect(pets.accuracy.exact[2]).toEqual([expect.any(Number), expect.any(Number)]);
@@ -163,7 +167,7 @@ test('a model is taught more later, in another browser window and without its ol
       await page.getByTestId('tab-run').click();
       await expect(page.getByTestId('cell-3-1')).toHaveAttribute('aria-label', /not tested/);
       await page.getByTestId('show-answers').click();
-      await expect(page.getByTestId('run-answers')).toContainText('1-mails');
+      await expect(page.getByTestId('run-answers')).toContainText('after mails');
     });
   } finally {
     await later.context.close();

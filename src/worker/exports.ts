@@ -47,8 +47,8 @@ const functions: FunctionsFor<ExportsCommand> = {
   list: working(() => removeDownloaded().catch(() => undefined)), // without a store there is none
   import: working(async ({ files }) => ({ model: await importModel(files) })),
   'use-model': working(async ({ model }) => {
-    const { used } = await usedModel(model);
-    if (used !== null) await show(used.key);
+    const { used, isAsked } = await usedModel(model);
+    if (used !== null && isAsked) await show(used.key);
   }),
   'remove-model': working(({ key }) => removeModel(key)),
   zip: working(async ({ name, to, key }) => {

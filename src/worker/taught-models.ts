@@ -2,7 +2,7 @@ import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/units.ts';
 import type { RoundOutput } from '../run/events/host.ts';
 import { ROUND_FILE, roundFolder, TRAINED_NAMES } from '../run/files/layout.ts';
-import { ancestorsOf, readSummary, taughtName } from '../run/files/model-line.ts';
+import { ancestorsOf, modelGone, readSummary, taughtName } from '../run/files/model-line.ts';
 import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
 import type { OpenFile } from '../run/files/saved-run.ts';
 import { openArchive, sharedFiles } from '../run/files/shared-model.ts';
@@ -184,11 +184,7 @@ export async function opensTaught(key: string): Promise<OpenFile> {
   const { folder, path } = placeOf(key);
   const files = (await storedRuns()).find((run) => run.folder === folder)?.files ?? [];
   if (files.some((one) => one.path.startsWith(path))) return opensIn(files, path);
-  throw new GorpError(
-    'run/model-gone',
-    `The model (${key.split('/').pop()}) is no longer in this browser: it was removed, perhaps in another tab.`,
-    'Choose another under Models, or load this one again from a folder or file that you saved.',
-  );
+  throw modelGone(key);
 }
 
 /** Opens a model; its tensors are not checked. @throws GorpError `run/bad-round`, `run/model-gone`. */

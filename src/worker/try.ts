@@ -17,6 +17,7 @@ import { openBaseModel } from '../run/files/saved-round.ts';
 import { isDecoderOnly } from '../run/files/round-use.ts';
 import { type KnownModel, readTexts } from '../run/models/open-network.ts';
 import { baseOf } from '../run/results/identity.ts';
+import { roundName } from '../run/settings/schedule.ts';
 import { answerLengthIn } from '../run/tasks/encoded-task.ts';
 import { templateOf } from '../text/chat-template.ts';
 import { unzipped } from '../weights/exports/unzip.ts';
@@ -130,7 +131,7 @@ async function triedRun({ results, rounds, answers, layers }: RunFiles, access: 
   return {
     id: id ?? startedAt,
     settings,
-    rounds: rounds.map(({ round, name, hasWeights }) => ({ round, name, hasWeights })),
+    rounds: rounds.map(({ round, hasWeights }) => ({ round, name: `after ${roundName(settings, round)}`, hasWeights })),
     tasks: answers.tasks
       .toSorted((a, b) => isWatched(a) - isWatched(b))
       .map(({ name, form, examples }) => ({

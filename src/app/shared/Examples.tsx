@@ -9,7 +9,7 @@ import { usePage } from '../state/page-context.tsx';
 import { createPlayground, openTryWorker, type Playground, playground, useTryContext } from '../state/playground.ts';
 import { useTaught } from '../state/taught-models.ts';
 import { chosenExamples, type Compared, SHOWN, type Shown, wrongSentence } from '../state/try-form.ts';
-import { UNTRAINED, untrainedKey } from '../state/try-state.ts';
+import { headed, nameIn, UNTRAINED, untrainedKey } from '../state/try-state.ts';
 import { ErrorNote } from '../ui/blocks.tsx';
 import { Choice } from '../ui/controls.tsx';
 import { percent, whole } from '../ui/format.ts';
@@ -46,11 +46,8 @@ export function Examples({ playground, run, ask }: Props) {
   const answersBefore = untrained[untrainedKey(form.task, form.dtype)] ?? [];
   const found = chosenExamples(all, form, taskForm, answersBefore);
   const wrong = wrongSentence(all, form, run.tasks, answersBefore);
-  const nameOf = (round: number): string => run.rounds.find((one) => one.round === round)?.name ?? String(round);
-  const titles = {
-    from: form.from === 0 ? 'Before training' : `After ${nameOf(form.from)}`,
-    to: `After ${nameOf(form.to)}`,
-  };
+  const nameOf = (round: number): string => nameIn(run, round);
+  const titles = { from: headed(nameOf(form.from)), to: headed(nameOf(form.to)) };
   const tested = rounds.map((round) => ({ value: round, label: nameOf(round) }));
   return (
     <>

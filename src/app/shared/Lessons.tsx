@@ -39,11 +39,11 @@ export function TeachMore() {
     isAsked ? models.find(({ key }) => key === used) : null,
   );
   const active = usePageState(({ run }) => isActive(run.status));
-  const isTaught = usePageState(hasTaughtForm);
+  const teacher = usePageState(runOfForm);
   // The form has taught what it says: from here on, its model is the one that came out, and what comes next is open.
   useEffect(() => {
-    if (isTaught && taught?.model) teach({ key: taught.key, model: taught.model });
-  }, [isTaught, taught, teach]);
+    if (teacher !== null && taught?.model?.run === teacher) teach({ key: taught.key, model: taught.model });
+  }, [teacher, taught, teach]);
   if (!taught?.model || active) return null;
   const { key, model } = taught;
   return (
@@ -53,12 +53,14 @@ export function TeachMore() {
   );
 }
 
-/** Whether the run on the page has finished teaching the form's model the form's tasks. */
-const hasTaughtForm = ({ run, teaches, draft }: PageState): boolean =>
+/** The id of the run on the page, if it has finished teaching the form's model the form's tasks; else null. */
+const runOfForm = ({ run, teaches, draft }: PageState): string | null =>
   run.status === 'finished' &&
   teaches !== null &&
   draft.order.length > 0 &&
-  run.settings?.order.join('\n') === [...teaches.model.lessons.map(({ name }) => name), ...draft.order].join('\n');
+  run.settings?.order.join('\n') === [...teaches.model.lessons.map(({ name }) => name), ...draft.order].join('\n')
+    ? (run.results?.id ?? null)
+    : null;
 
 /** Labels shown of a task. */
 const MOST_LABELS = 6;

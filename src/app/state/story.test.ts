@@ -49,6 +49,20 @@ describe('storyOf', () => {
     expect(told(19, 7)?.limit).toBe('With this many tests, only a loss of 6 points or more can be told from chance.');
   });
 
+  it('begins with the last test before a task was learned, if a model was taught before it was first tested', () => {
+    const matrix = [
+      [0, null, null],
+      [0.9, 0.1, null],
+      [0.9, 0.8, 0.2],
+      [0.9, 0.8, 0.9],
+    ];
+    expect(storyOf(settings, matrix, counts(100))?.tasks.map(({ text }) => text.split(',')[1])).toEqual([
+      ' from 0 % to 90 % of 100 answers',
+      ' from 10 % to 80 % of 100 answers',
+      ' from 20 % to 90 % of 100 answers.',
+    ]);
+  });
+
   it('spreads a change over the rounds that made it', () => {
     const matrix = [
       [0, 0, 0],

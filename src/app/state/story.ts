@@ -63,7 +63,8 @@ export function storyOf(
     const own = roundOf(settings, j);
     const learned = own <= tested ? cell(own, j) : null;
     if (learned === null) return;
-    const first = learnedClause(cell(0, j), learned, turned(j, [0, own]));
+    const before = roundBefore(matrix, j, own);
+    const first = learnedClause(cell(before, j), learned, turned(j, [before, own]));
     const last = own < tested ? cell(tested, j) : null;
     const answers = turned(j, [own, tested]);
     if (last !== null) falls.push(answers === null ? smallestFall(learned) : leastTurned(learned));
@@ -74,6 +75,15 @@ export function storyOf(
   });
   return { tasks, limit: falls.length === 0 ? null : limitSentence(falls) };
 }
+
+/**
+ * The round whose test of a task is compared with that after it was learned: the first, before training; of a task that
+ * was tested later for the first time, since the model had been taught before, the last before it was learned.
+ */
+export const roundBefore = (matrix: AccuracyMatrix, task: number, own: number): number => {
+  const isTested = (row: AccuracyMatrix[number]): boolean => (row[task] ?? null) !== null;
+  return isTested(matrix[0]) ? 0 : Math.max(0, matrix.slice(0, own).findLastIndex(isTested));
+};
 
 type Clause = Pick<TaskSentence, 'tone' | 'text'>;
 

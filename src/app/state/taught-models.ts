@@ -4,6 +4,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { GgufDtype, SameAnswers } from '../../gguf/names.ts';
+import { modelGone } from '../../run/files/model-line.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import {
   archiveName,
@@ -93,8 +94,8 @@ export function createTaughtModels(
     problem: null,
   }));
   const { setState, getState } = store;
-  /** The run on the page, and the model chosen instead of its own. */
-  let shown: { run: string | null; chosen: string | null } = { run: null, chosen: null };
+  /** The run on the page, the model chosen instead of its own, and the one chosen before that. */
+  let shown: { run: string | null; chosen: string | null; before?: string | null } = { run: null, chosen: null };
   /** When the newest model was saved; at first, when the page was opened. */
   let newest = Date.now();
 
@@ -119,6 +120,12 @@ export function createTaughtModels(
           onSaved();
         }
         if (getState().writing?.what === 'import') shown = { ...shown, chosen: event.used };
+        if (shown.chosen !== null && !isIn(event, shown.chosen)) {
+          setState({ problem: reportOf(modelGone(shown.chosen)) });
+          const { run, before = null } = shown;
+          shown = { run, chosen: before !== null && isIn(event, before) ? before : null };
+          send({ type: 'list' });
+        }
         setState(({ writing }) => ({
           rounds: event.rounds,
           used: event.used,
@@ -192,7 +199,7 @@ export function createTaughtModels(
     },
     use: (key) => {
       setState({ problem: null });
-      shown = { ...shown, chosen: key };
+      shown = { ...shown, chosen: key, before: shown.chosen };
       send({ type: 'use-model' });
     },
     remove: (key) => {
@@ -207,6 +214,9 @@ export function createTaughtModels(
     },
   };
 }
+
+const isIn = ({ models }: { models: readonly TaughtModel[] }, key: string): boolean =>
+  models.some((one) => one.key === key);
 
 /** Names a count of test answers. @param key of the model. */
 export const countOf = (key: string | null, dtype: GgufDtype): string => `${key} ${dtype}`;

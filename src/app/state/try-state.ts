@@ -81,11 +81,18 @@ export const KEPT_QUESTIONS = 8;
 /** The name of the model before any task. */
 export const UNTRAINED = 'before training';
 
+/** How a heading begins with the name of a round. */
+export const headed = (name: string): string => name[0].toUpperCase() + name.slice(1);
+
 /** The rounds of a run that can be asked, including the model before training. */
 export const roundsToAsk = ({ rounds }: TriedRun): { round: number; name: string; hasWeights: boolean }[] => [
   { round: 0, name: UNTRAINED, hasWeights: true },
   ...rounds,
 ];
+
+/** The name of a round of a run; one whose files are missing is named by its number. */
+export const nameIn = (run: TriedRun, round: number): string =>
+  roundsToAsk(run).find((one) => one.round === round)?.name ?? `after task ${round}`;
 
 type Choice = { round: number; name: string; hasWeights: boolean };
 

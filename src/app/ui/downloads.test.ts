@@ -83,6 +83,32 @@ test('saving a model is reported, also for the first one; models that were there
   expect(saved).toBe(1);
 });
 
+test('a model that another tab has removed is not used: the page says so and uses the one before', () => {
+  const sent: unknown[] = [];
+  let tell: (event: ExportsEvent) => void = () => undefined;
+  const stored = createTaughtModels(
+    (onEvent) => {
+      tell = onEvent;
+      return { send: (command) => void sent.push(command), close: () => undefined };
+    },
+    () => Promise.resolve(null),
+    () => undefined,
+  );
+  const list = (...keys: string[]): void => {
+    const models = keys.map((key) => ({ key, bytes: 1, savedAt: 1, name: '', model: null }));
+    tell({ type: 'kept', used: keys[0], isAsked: false, rounds: [], last: null, broken: [], models });
+  };
+  stored.refresh(null);
+  stored.use('run/1-mails');
+  list('run/2-chats', 'run/1-mails');
+  stored.use('run/3-notes');
+  list('run/2-chats', 'run/1-mails');
+  expect(stored.store.getState().problem?.code).toBe('run/model-gone');
+  expect(sent.at(-1)).toEqual({ type: 'list', model: { model: 'run/1-mails' } });
+  stored.use('run/2-chats');
+  expect(stored.store.getState().problem).toBeNull();
+});
+
 const isOff = (html: string): boolean => /<button[^>]*download-merged[^>]*disabled/.test(html);
 
 test('beside the results of a run, the model of another run is not handed over', () => {

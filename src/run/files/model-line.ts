@@ -97,6 +97,14 @@ export function summaryOfModel({ round, results, lessons }: Saved): ModelSummary
 export const taughtName = ({ lessons }: Pick<ModelSummary, 'lessons'>): string =>
   lessons.map(({ name }) => name).join(', ');
 
+/** The error for a model that is no longer in this browser, by its key there. */
+export const modelGone = (key: string): GorpError =>
+  new GorpError(
+    'run/model-gone',
+    `The model (${key.split('/').pop()}) is no longer in this browser: it was removed, perhaps in another tab.`,
+    'Choose another under Models, or load this one again from a folder or file that you saved.',
+  );
+
 /** Whether a model was taught another one's lessons first, and then more. No two lessons end at the same time. */
 export const descendsFrom = (one: Pick<ModelSummary, 'lessons'>, other: Pick<ModelSummary, 'lessons'>): boolean =>
   other.lessons.length < one.lessons.length &&

@@ -365,7 +365,7 @@ describe('what became of general text', () => {
       return change === null ? '' : generalTextSentence(change);
     };
     expect(sentence([3, 3, 3], [3.05, 3.05, 3.05])).toBe(
-      'It models general text a little worse: 3.00 → 3.05 nats a token (+0.05, 95 % interval +0.05 to +0.05 over 3 passages; 1.08 → 1.10 bits a byte). KL from the base model: 0.10 a token there.',
+      'It models general text a little worse: 3.00 → 3.05 nats a token (+0.05, 95 % interval +0.05 to +0.05 over 3 passages; 1.08 → 1.10 bits a byte). It moved from the base model (KL) by 0.10 nats a token there.',
     );
     expect(sentence([3, 3, 3], [4, 4.01, 4])).toMatch(/^It models general text much worse: 3\.00 → 4\.0/);
     expect(sentence([3, 3, 3], [2.7, 2.71, 2.7])).toMatch(/^It models general text better: 3\.00 → 2\.7/);

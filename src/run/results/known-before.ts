@@ -86,8 +86,8 @@ function weighted(values: readonly (number | null)[], tokens: readonly number[])
 
 /**
  * The change in words: “It models general text a little worse: 3.21 → 3.26 nats a token (+0.05, 95 % interval +0.03 to
- * +0.07 over 8 passages; 0.98 → 1.00 bits a byte). KL from the base model: 0.0412 a token there, 0.91 in answers to test
- * prompts.”
+ * +0.07 over 8 passages; 0.98 → 1.00 bits a byte). It moved from the base model (KL) by 0.0412 nats a token
+ * there, 0.91 in answers to test prompts.”
  */
 export function generalTextSentence({ before, now, change, interval, passages }: GeneralTextChange): string {
   const size = Math.abs(change);
@@ -108,10 +108,10 @@ export function generalTextSentence({ before, now, change, interval, passages }:
 
 function movedText({ divergence, promptDivergence }: GeneralTextState): string {
   const parts = [
-    ...(divergence === null ? [] : [`${divergence.toPrecision(2)} a token there`]),
+    ...(divergence === null ? [] : [`${divergence.toPrecision(2)} nats a token there`]),
     ...(promptDivergence === null ? [] : [`${promptDivergence.toPrecision(2)} in answers to test prompts`]),
   ];
-  return parts.length === 0 ? '' : ` KL from the base model: ${parts.join(', ')}.`;
+  return parts.length === 0 ? '' : ` It moved from the base model (KL) by ${parts.join(', ')}.`;
 }
 
 /**

@@ -67,6 +67,7 @@ export type TryCommand =
 export interface TriedRun {
   id: string;
   settings: RunSettings;
+  /** The model after each task, by name: `after mails`. */
   rounds: { round: number; name: string; hasWeights: boolean }[];
   /** Tasks that rounds tested, their labels in the order of the prompt, and the rounds that tested them. */
   tasks: {

@@ -7,8 +7,8 @@ import { type Dtypes, type Snippet, snippetsFor } from './use-snippets.ts';
 import styles from './results.module.css';
 
 /** Outcome of the last press. */
-type Copied = 'not yet' | 'copied' | 'refused';
-const TEXTS: Readonly<Record<Copied, string>> = {
+type Outcome = 'not yet' | 'copied' | 'refused';
+const TEXTS: Readonly<Record<Outcome, string>> = {
   'not yet': 'Copy',
   copied: 'Copied',
   refused: 'Select and copy by hand',
@@ -16,7 +16,7 @@ const TEXTS: Readonly<Record<Copied, string>> = {
 
 /** Copies a text to the clipboard. @param label what the button does, for screen readers. */
 function CopyButton({ text, label }: { text: string; label: string }) {
-  const [state, setState] = useState<Copied>('not yet');
+  const [state, setState] = useState<Outcome>('not yet');
   const copy = async (): Promise<void> => {
     try {
       await navigator.clipboard.writeText(text);
@@ -43,11 +43,23 @@ function CopyButton({ text, label }: { text: string; label: string }) {
   );
 }
 
+/** A text to copy. */
+function Copied({ text, label, testId }: { text: string; label: string; testId: string }) {
+  return (
+    <div className={styles.program}>
+      <pre className={styles.code} role="group" tabIndex={0} aria-label={label}>
+        <code data-testid={testId}>{text}</code>
+      </pre>
+      <CopyButton key={text} text={text} label={`Copy: ${label}`} />
+    </div>
+  );
+}
+
 /** Short programs in common libraries that ask the model of the last round for an answer. */
 export default function UseModel({ last: { round, settings, use }, dtypes }: { last: LastRound; dtypes: Dtypes }) {
   const snippets = snippetsFor(use, dtypes);
   const [chosen, choose] = useState<Snippet['id']>('transformers.js');
-  const { id, title, needs, code } = snippets.find((one) => one.id === chosen) ?? snippets[0];
+  const { id, title, needs, code, prompt } = snippets.find((one) => one.id === chosen) ?? snippets[0];
   return (
     <div className={styles.use}>
       <Section
@@ -67,12 +79,13 @@ export default function UseModel({ last: { round, settings, use }, dtypes }: { l
         <p className="about" data-testid="use-needs">
           {needs}
         </p>
-        <div className={styles.program}>
-          <pre className={styles.code} role="group" tabIndex={0} aria-label={`Program: ${title}`}>
-            <code data-testid="use-code">{code}</code>
-          </pre>
-          <CopyButton key={code} text={code} label={`Copy the program: ${title}`} />
-        </div>
+        <Copied text={code} label={`Program: ${title}`} testId="use-code" />
+        {prompt !== undefined && (
+          <>
+            <p className="about">Paste this prompt into the chat, not into the shell, which would run its lines:</p>
+            <Copied text={prompt} label={`Prompt for ${title}`} testId="use-prompt" />
+          </>
+        )}
         {use.example !== null && !/"my (text|prompt)"/.test(code) && (
           <p className="about">
             The text comes from a test, where the model answered <code>{JSON.stringify(use.example.answer)}</code>.

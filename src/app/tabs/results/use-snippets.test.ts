@@ -99,7 +99,8 @@ describe('programs that use a round', () => {
     expect(codeOf('llama.cpp', llama)).toContain(
       `llama-server -m SmolLM2-135M-gloss-q8_0.gguf --jinja --temp 0 -n 4 --chat-template-file gloss.jinja\n`,
     );
-    expect(codeOf('lm-studio', llama)).toContain(`lms import ${file}\n`);
+    // A prompt among the lines would run as commands in a shell.
+    expect(codeOf('lm-studio', llama)).toBe(`lms import ${file}\nlms load --identifier gloss\nlms chat gloss\n`);
     const about = snippetsFor({ ...T5, ...llama }, { onnx: 'f32', gguf: 'f16' });
     for (const id of ['ollama', 'llama.cpp', 'lm-studio'] as const) {
       expect(about.find((one) => one.id === id)?.needs).toContain('were not run by this project');

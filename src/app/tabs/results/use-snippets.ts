@@ -21,6 +21,8 @@ export interface Snippet {
   /** A sentence that says what the program needs. */
   readonly needs: string;
   readonly code: string;
+  /** A prompt to paste into the program, never into the shell: its lines would run as commands. */
+  readonly prompt?: string;
 }
 
 /** Weight formats of the exports. */
@@ -264,14 +266,9 @@ function ggufSnippets(use: RoundUse, dtype: GgufDtype): Snippet[] {
     {
       id: 'lm-studio',
       title: 'LM Studio',
-      needs: `${unpack}; install LM Studio (lmstudio.ai) with its command line, lms. Choose the imported file when asked, set the temperature to 0, and paste a whole prompt, as below the lines. ${NOT_RUN}`,
-      code: lines(
-        `lms import ${folder}/${file}`,
-        `lms load --identifier ${name}`,
-        `lms chat ${name}`,
-        '',
-        promptOf(use),
-      ),
+      needs: `${unpack}; install LM Studio (lmstudio.ai) with its command line, lms. Choose the imported file when asked, set the temperature to 0, and paste a whole prompt into the chat. ${NOT_RUN}`,
+      code: lines(`lms import ${folder}/${file}`, `lms load --identifier ${name}`, `lms chat ${name}`),
+      prompt: promptOf(use),
     },
   ];
 }

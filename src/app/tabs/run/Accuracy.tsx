@@ -326,7 +326,7 @@ function TaskLines({ lines, rounds, isLoss }: TaskLinesProps) {
     ...(!isLoss && { yTicks: [0, 0.25, 0.5, 0.75, 1] }),
     xTicks: rounds.map((_, i) => i),
     xName: '',
-    yName: isLoss ? 'loss per token (perplexity)' : '%',
+    yName: isLoss ? 'surprise: loss per token (perplexity)' : '%',
     formatX: (i) => rounds[i].name,
     ...(isLoss && { formatY: lossText }),
     legend: 'ends',
@@ -340,7 +340,7 @@ function TaskLines({ lines, rounds, isLoss }: TaskLinesProps) {
         height={248}
         table={{
           caption: isLoss
-            ? 'Loss per token (perplexity) of each task over the run'
+            ? 'Surprise (loss per token, perplexity) of each task over the run'
             : 'Accuracy of each task over the run, percent',
           columns,
           rows: () =>

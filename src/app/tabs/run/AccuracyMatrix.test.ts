@@ -36,6 +36,6 @@ it('has none if it was not measured', () => {
 
 it('comes with a sentence on what happened', () => {
   expect(textOf(markup(after('included'), createElement(WhatHappened)))).toMatch(
-    /It models general text worse: 3\.18 → 3\.41 nats a token \(\+0\.23, 95 % interval \+0\.21 to \+0\.26 over 8 passages; 1\.15 → 1\.23 bits a byte\)\. KL from the base model: 0\.12 a token there, 1\.5 in answers to test prompts\./,
+    /It models general text worse: 3\.18 → 3\.41 nats a token \(\+0\.23, 95 % interval \+0\.21 to \+0\.26 over 8 passages; 1\.15 → 1\.23 bits a byte\)\. It moved from the base model \(KL\) by 0\.12 nats a token there, 1\.5 in answers to test prompts\./,
   );
 });

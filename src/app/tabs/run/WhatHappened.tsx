@@ -18,7 +18,7 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { sameWith } from '../../state/queue.ts';
 import { isActive } from '../../state/run-state.ts';
 import { scoreText, sharesOf } from '../../state/scores.ts';
-import { listed, storyOf, type TaskSentence } from '../../state/story.ts';
+import { listed, roundBefore, storyOf, type TaskSentence } from '../../state/story.ts';
 import { ErrorLine, Section } from '../../ui/blocks.tsx';
 import { significant } from '../../ui/format.ts';
 import { withTerms } from '../../ui/terms.tsx';
@@ -258,7 +258,7 @@ export function freeStory({ settings, tasks, accuracy }: Results): TaskSentence[
       const perplexity = task.form === 'text' ? ` (perplexity ${significant(Math.exp(value))})` : '';
       return `${scoreText(score, value)}${perplexity}`;
     };
-    const before = at(0);
+    const before = at(roundBefore(matrix, j, own));
     const round = matrix.findLastIndex((row) => (row[j] ?? null) !== null);
     const last = round > own ? at(round) : null;
     const first =

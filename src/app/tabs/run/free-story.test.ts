@@ -28,6 +28,14 @@ test('a task with free answers was learned, fell or rose since, or did not chang
       [0.3, 0.4],
     ]),
   ).toEqual(['fell', 'learned']);
+  const later = free([
+    [0.2, null],
+    [0.5, 0.1],
+    [0.5, 0.4],
+  ]);
+  expect(freeStory(later)[1].text, 'of a task first tested when the model had been taught another').toContain(
+    'went from a share of words in common (ROUGE-L) of 10.0 % to 40.0 % when it was learned',
+  );
   expect(
     tones([
       [0.2, 0.5],

@@ -5,7 +5,7 @@ import { closestOf } from '../../../text/scores.ts';
 import type { Preparation, TriedAnswer } from '../../../worker/try/messages.ts';
 import { LongText, MarkedText } from '../../shared/Examples.tsx';
 import type { Playground } from '../../state/playground.ts';
-import { type AnswerState, type Asked, rightAnswer, UNTRAINED } from '../../state/try-state.ts';
+import { type AnswerState, type Asked, headed, rightAnswer } from '../../state/try-state.ts';
 import { Filled } from '../../ui/blocks.tsx';
 import styles from './try.module.css';
 
@@ -104,7 +104,7 @@ function QuestionCard({ asked, isOfOpenRun }: { asked: Asked; isOfOpenRun: boole
             data-round={round}
             data-status={state.status}
           >
-            <h4 className={`second cut ${styles.round}`}>{name === UNTRAINED ? 'Before training' : `After ${name}`}</h4>
+            <h4 className={`second cut ${styles.round}`}>{headed(name)}</h4>
             <AnswerText state={state} right={right} />
             {state.status === 'answered' && <Bars bars={labelBars(asked, round)} />}
           </li>
@@ -217,7 +217,7 @@ function Turn({ turn: { question, answers } }: { turn: Asked }) {
             data-round={round}
             data-status={state.status}
           >
-            <h3 className={`second ${styles.round}`}>{name === UNTRAINED ? 'Before training' : `After ${name}`}</h3>
+            <h3 className={`second ${styles.round}`}>{headed(name)}</h3>
             <AnswerText state={state} />
           </div>
         ))}

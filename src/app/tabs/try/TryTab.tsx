@@ -12,7 +12,7 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { type Playground, playground, useTryContext } from '../../state/playground.ts';
 import { roundOfRun } from '../../state/run-state.ts';
 import { useTaught } from '../../state/taught-models.ts';
-import { UNTRAINED } from '../../state/try-state.ts';
+import { nameIn } from '../../state/try-state.ts';
 import { ErrorNote, Section } from '../../ui/blocks.tsx';
 import { Answers } from './Answers.tsx';
 import { AskForm } from './AskForm.tsx';
@@ -71,8 +71,7 @@ function TriedLabels({ playground, run }: { playground: Playground; run: TriedRu
   const task = run.tasks.find(({ name }) => name === form.task);
   const rows = task ? labelRows(run, testedTasks(run.settings).indexOf(task.name), task.labels, form) : [];
   if (task === undefined || rows.length === 0) return null;
-  const called = (round: number): string =>
-    round === 0 ? UNTRAINED : `after ${run.rounds.find((one) => one.round === round)?.name ?? round}`;
+  const called = (round: number): string => nameIn(run, round);
   return (
     <div className={styles.labels}>
       <Section
