@@ -206,7 +206,7 @@ export async function merge(args: string[]): Promise<number> {
   checkFree(out, ['config.json']);
   const { round: saved } = await openTaught(round);
   const base = await openTrainedModel(saved, values.model, terminal);
-  const merged = await mergedModelFiles(base, saved.changed, saved.changes);
+  const merged = await mergedModelFiles(base, saved);
   const files = [await cardOf(saved, base, 'safetensors'), ...merged];
   await writeAll(out, files, terminal);
   terminal.event({ type: 'merged', out, files: pathsOf(files) });

@@ -26,7 +26,7 @@ afterEach(async () => {
 /** Trains a model on disk. @returns the folder of its round. */
 async function trainedRound(): Promise<string> {
   const base = join(folder, 'base');
-  await writeFiles(base, await mergedModelFiles(tinyModel(), new Set(), UNCHANGED));
+  await writeFiles(base, await mergedModelFiles(tinyModel(), { changed: new Set(), changes: UNCHANGED }));
   const settings = { ...tinySettings('seq-lora', { epochs: 1 }), model: base, order: ['gloss'] };
   await runKeepingRounds(settings, {
     openModel: (name) => openNamedModel(name),

@@ -1,4 +1,5 @@
 import { templateOf } from '../text/chat-template.ts';
+import type { TrainedChanges } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { WrittenType } from '../weights/gguf/blocks.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
@@ -7,7 +8,7 @@ import { ggufBytes, type GgufSource, readableGguf } from '../weights/gguf/write.
 import type { ModelFiles, PeekedFile } from '../weights/model-folder.ts';
 import { type WrittenForm, writtenForm } from './architecture.ts';
 import type { GgufDtype } from './names.ts';
-import { modelTensors, type TrainedChanges } from './model-tensors.ts';
+import { modelTensors } from './model-tensors.ts';
 import { type Asking, type KnownForms, readForms, recipes } from './modelfile.ts';
 import { tokenizerValues } from './tokenizer-values.ts';
 

@@ -1,6 +1,6 @@
 import { checkShapes } from '../models/parameters.ts';
 import { checkFinite } from '../weights/dtypes.ts';
-import { checkTrainedLayers, isChangedBy, mergedReader, type WeightChanges } from '../weights/exports/merge.ts';
+import { checkTrainedLayers, isChangedBy, mergedReader, type TrainedChanges } from '../weights/exports/merge.ts';
 import { BLOCK_TYPES, dequantise, quantise, type WrittenType } from '../weights/gguf/blocks.ts';
 import { ROTARY_FACTORS } from '../weights/gguf/names.ts';
 import type { GgufSource } from '../weights/gguf/write.ts';
@@ -23,13 +23,6 @@ export function interleavedRows(bytes: Uint8Array<ArrayBuffer>, rows: number, he
     woven.set(bytes.subarray(from, from + rowBytes), row * rowBytes);
   }
   return woven;
-}
-
-/** The changes to merge into a model. */
-export interface TrainedChanges {
-  /** Layers, without `.weight`, with an entry in {@link changes}. */
-  readonly changed: ReadonlySet<string>;
-  readonly changes: WeightChanges;
 }
 
 /** T5's table of position biases, which its readers take value by value. */
@@ -64,7 +57,7 @@ export function modelTensors(
   const storedName = (name: string): string =>
     [name, ...form.tiedNames(name)].find((one) => base.tensors.has(one)) ?? name;
   checkShapes(shapes, base.tensors, form.isRedundant, storedName);
-  const read = trained ? mergedReader(base, trained.changed, trained.changes) : (name: string) => base.readTensor(name);
+  const read = mergedReader(base, trained);
   const isChanged = (name: string): boolean => trained !== undefined && isChangedBy(name, trained.changed);
 
   const tensors = [...shapes].map(([name, shape]): GgufSource => {

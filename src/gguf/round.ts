@@ -1,7 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import { writtenForm } from './architecture.ts';
 import { ggufFiles } from './gguf-files.ts';
-import { type TrainedChanges, fileName, interleavedRows } from './model-tensors.ts';
+import { fileName, interleavedRows } from './model-tensors.ts';
 import { type Asking, readForms, recipes } from './modelfile.ts';
 import {
   type GgufDtype,
@@ -15,7 +15,7 @@ import {
 import { cardOf } from '../run/files/model-card.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
 import { answerLengthIn } from '../run/tasks/encoded-task.ts';
-import { checkTrainedLayers, refuseGates } from '../weights/exports/merge.ts';
+import { checkTrainedLayers, refuseGates, type TrainedChanges } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { BLOCK_TYPES, quantise } from '../weights/gguf/blocks.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';

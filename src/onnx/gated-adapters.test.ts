@@ -174,9 +174,7 @@ describe('a round with gates', () => {
       message: expect.stringMatching(new RegExp(`^${format} .*gain-lora`)) as string,
       nextStep: expect.stringMatching(/ONNX.*inf-lora or o-lora/) as string,
     });
-    await expect(mergedModelFiles(model, saved.changed, saved.changes)).rejects.toMatchObject(
-      refused('A model with merged weights'),
-    );
+    await expect(mergedModelFiles(model, saved)).rejects.toMatchObject(refused('A model with merged weights'));
     await expect(roundAsGguf(model, saved, 'f16')).rejects.toMatchObject(refused('A GGUF file'));
     await expect(roundAsGguf(model, saved, null)).rejects.toMatchObject(refused('A GGUF adapter'));
     const names = [...all[1].keys()];

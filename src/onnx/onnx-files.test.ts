@@ -55,7 +55,7 @@ async function checksums(files: readonly OutputFile[]): Promise<Map<string, numb
 describe('the files of an export', () => {
   it('match those of the merged model to the last byte', async () => {
     const base = tinyModel();
-    const all = await mergedModelFiles(base, trained.changed, changes);
+    const all = await mergedModelFiles(base, trained);
     const weights = all.find(({ path }) => path === 'model.safetensors');
     if (weights === undefined) throw new Error('no weights');
     const merged = await withTensors(base, await bytesOfFile(weights));
@@ -125,7 +125,7 @@ describe('the files of an export', () => {
   it('have the chat template if the model has one, and no tokenizer if its tokens are bytes', async () => {
     const template = '{% for m in messages %}{{ m.content }}{% endfor %}';
     const chat = { ...tinyModel(), chatTemplate: () => Promise.resolve(template) };
-    for (const files of [await onnxFiles(chat, 'f32'), await mergedModelFiles(chat, new Set(), changes)]) {
+    for (const files of [await onnxFiles(chat, 'f32'), await mergedModelFiles(chat, { changed: new Set(), changes })]) {
       const found = files.find(({ path }) => path === 'chat_template.jinja');
       expect(found && new TextDecoder().decode(await bytesOfFile(found))).toBe(template);
       const config = files.find(({ path }) => path === 'tokenizer_config.json');
@@ -149,7 +149,7 @@ describe('the files of an export', () => {
     'name a tokenizer that takes tokenizer.json as it is, with what this class adds: %s',
     async (_, type, said, adds) => {
       const tokenizerConfig = { ...said, ...(type !== null && { tokenizer_class: type }) };
-      const files = await mergedModelFiles({ ...tinyModel(), tokenizerConfig }, new Set(), changes);
+      const files = await mergedModelFiles({ ...tinyModel(), tokenizerConfig }, { changed: new Set(), changes });
       const config = files.find(({ path }) => path === 'tokenizer_config.json') ?? expect.fail('no configuration');
       expect(JSON.parse(new TextDecoder().decode(await bytesOfFile(config)))).toEqual({
         model_input_names: ['input_ids', 'attention_mask'],
@@ -177,7 +177,10 @@ describe('the files of an export', () => {
     const { tokenizer } = await readTexts(model, { promptForm: 'raw' });
     expect(tokenizer.decode([3, 4])).toBe(wanted ? "don't" : "do n't");
     expect(tokenizer.decodeWhole([3, 4])).toBe("do n't"); // what a model reads
-    for (const files of [await onnxFiles(model, 'f32'), await mergedModelFiles(model, new Set(), changes)]) {
+    for (const files of [
+      await onnxFiles(model, 'f32'),
+      await mergedModelFiles(model, { changed: new Set(), changes }),
+    ]) {
       const config = files.find(({ path }) => path === 'tokenizer_config.json') ?? expect.fail('no configuration');
       const written = JSON.parse(new TextDecoder().decode(await bytesOfFile(config))) as object;
       expect(written).toMatchObject({ clean_up_tokenization_spaces: wanted });

@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import { checkShapes } from '../models/parameters.ts';
-import { checkTrainedLayers, mergedReader, type WeightChanges } from '../weights/exports/merge.ts';
+import { checkTrainedLayers, mergedReader, type TrainedChanges } from '../weights/exports/merge.ts';
 import { jsonFile, type OutputFile, textReadingFiles, within } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { FILE_SUFFIX, type OnnxDtype, TRANSFORMERS_JS_DTYPE } from './dtypes.ts';
@@ -8,13 +8,6 @@ import type { DataFile } from './external-data.ts';
 import { isOfGates } from './gated-adapters.ts';
 import { parameterOf, type ReadWeight } from './graph-weights.ts';
 import { onnxModel, type OnnxModel } from './model-graphs.ts';
-
-/** Trained changes to merge into the weights. */
-export interface TrainedChanges {
-  /** Layers, without `.weight`, with an entry in {@link changes}. */
-  changed: ReadonlySet<string>;
-  changes: WeightChanges;
-}
 
 /**
  * Maximum number of tokens that a model writes, unless its files or the caller set another limit. Otherwise
@@ -136,6 +129,6 @@ function reader(
   trained: TrainedChanges | undefined,
   storedName: (name: string) => string,
 ): ReadWeight {
-  const read = trained ? mergedReader(base, trained.changed, trained.changes) : (name: string) => base.readTensor(name);
+  const read = mergedReader(base, trained);
   return (name) => read(storedName(name));
 }

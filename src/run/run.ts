@@ -210,7 +210,7 @@ export class Run {
         const step = checkpoint?.learner.progress.totalSteps ?? 0;
         const again = Math.max(0, (this.#results?.curves.step.at(-1) ?? 0) - step);
         this.#breaks.push({ cause: 'device-lost', step, again });
-        this.#host.emit({ type: 'recovering', error: reportOf(thrown), step, again });
+        this.#host.emit({ type: 'recovering', error: reportOf(thrown), step, breaks: this.#breaks.slice() });
       }
     }
   }

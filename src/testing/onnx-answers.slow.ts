@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openNamedModel } from '../cli/named-models.ts';
 import { openRoundFolder, writeFiles } from '../cli/round-folder.ts';
 import { FILE_SUFFIX, ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
-import { onnxFiles, type TrainedChanges } from '../onnx/onnx-files.ts';
+import { onnxFiles } from '../onnx/onnx-files.ts';
 import type { RunEvent } from '../run/events/events.ts';
 import { PREDICTIONS_FILE } from '../run/files/layout.ts';
 import { promptOfPrediction, readPredictions, type Prediction } from '../run/files/predictions.ts';
@@ -14,7 +14,7 @@ import { embeddedSettings } from '../run/planning/presets.ts';
 import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
 import type { PromptForm } from '../tasks/prompt.ts';
-import { mergedReader } from '../weights/exports/merge.ts';
+import { mergedReader, type TrainedChanges } from '../weights/exports/merge.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { relativeError } from './compare.ts';
 import { acquireTestDevice } from './devices.ts';
@@ -141,7 +141,7 @@ async function logitsError(
 ): Promise<number> {
   const graphs = await openGraphs(await collected(await onnxFiles(base, dtype, trained)), dtype);
   const { tokenizer } = await readTexts(base, { promptForm });
-  const read = trained ? mergedReader(base, trained.changed, trained.changes) : (name: string) => base.readTensor(name);
+  const read = mergedReader(base, trained);
   const device = await acquireTestDevice();
   const [found, wanted]: number[][] = [[], []];
   for (const prompt of prompts.slice(0, LOGITS_PROMPTS)) {

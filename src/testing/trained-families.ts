@@ -102,7 +102,7 @@ export async function writeTrained(
   const path = `${ordersFolder([THINGS.name])}/${roundFolder(1, THINGS.name)}`;
   const [base, round] = [join(folder, BASE), join(folder, archive({ what: 'zip' }), path)];
   const nothing = { scaling: 1, adapter: () => Promise.resolve(undefined), weights: () => Promise.resolve(undefined) };
-  await writeFiles(base, await mergedModelFiles(open(), new Set(), nothing));
+  await writeFiles(base, await mergedModelFiles(open(), { changed: new Set(), changes: nothing }));
   const lengths = { sourceLength: POSITIONS - ANSWER_LENGTH, targetLength: ANSWER_LENGTH };
   const training = { ...lengths, promptForm, batchSize: 8, evaluationBatchSize: 50 };
   const settings = { ...tinySettings(method, training), model: base, order: [THINGS.name] };
@@ -118,7 +118,7 @@ export async function writeTrained(
   const saved = await openRoundFolder(round);
   const predictions = readFileSync(join(round, PREDICTIONS_FILE), 'utf8');
   const model = await openNamedModel(base);
-  await writeFiles(join(folder, merged), await mergedModelFiles(model, saved.changed, saved.changes));
+  await writeFiles(join(folder, merged), await mergedModelFiles(model, saved));
   await writeFiles(join(folder, onnx), await onnxFiles(model, 'f32', saved));
   return { folder, onnx, merged, use: useOfRound(saved, path, predictions), answers: readPredictions(predictions) };
 }

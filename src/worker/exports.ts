@@ -63,7 +63,7 @@ const functions: FunctionsFor<ExportsCommand> = {
   }),
   merge: working(async ({ name, to, access, key }) => {
     const { saved, base } = await openTrained(access, key);
-    const files = await mergedModelFiles(base, saved.changed, saved.changes);
+    const files = await mergedModelFiles(base, saved);
     await write([await cardOf(saved, base, 'safetensors'), ...files], name, to);
   }),
   onnx: working(async ({ name, to, access, dtype, key }) => {

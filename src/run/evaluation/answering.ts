@@ -87,9 +87,9 @@ async function mergedModel(loading: Loading, trained: SavedRound | undefined): P
   const { device, model, opened, onLoaded } = loading;
   const { network, storedName } = opened;
   const isTrained = (name: string): boolean => trained?.changed.has(name.replace(/\.weight$/, '')) ?? false;
-  const merged = trained && mergedReader(model, trained.changed, trained.changes);
+  const merged = mergedReader(model, trained);
   const read: ReadParameter = (name, packing) =>
-    merged && isTrained(name) ? merged(storedName(name)) : readParameter(model, storedName(name), packing);
+    isTrained(name) ? merged(storedName(name)) : readParameter(model, storedName(name), packing);
   const parameters = await Parameters.load(device, network.shapes, read, {
     // Trained weights are f32, as in training.
     packing: (name) => (isTrained(name) ? undefined : packingOf(loading, name)),

@@ -5,6 +5,7 @@ import type { AnswerCount } from '../results/answers.ts';
 import type { MemoryPlan } from '../planning/memory-plan.ts';
 import type { TimeLeft } from '../planning/work-left.ts';
 import type {
+  Break,
   CommonQuestionsReport,
   CommonQuestionsRound,
   DeviceReport,
@@ -138,8 +139,8 @@ export type RunEvent =
     }
   /** `isNote`: what it says is by design. */
   | { type: 'warning'; message: string; isNote?: true }
-  /** The device was lost; the run resumes from a step by itself (0: its beginning), and repeats the `again` after it. */
-  | { type: 'recovering'; error: ErrorReport; step: number; again: number }
+  /** The device was lost; the run resumes from a step by itself (0: its beginning). With all its breaks so far. */
+  | { type: 'recovering'; error: ErrorReport; step: number; breaks: Break[] }
   /** The round ended before its last step, as somebody asked; its tests and its files follow. */
   | { type: 'cut-short'; round: number; steps: number; planned: number }
   /**

@@ -1,7 +1,7 @@
 import { inDigits } from '../../base/statistics.ts';
 import type { RunEvent } from './events.ts';
 import { type AccuracyMatrix, withMeasures } from '../results/measures.ts';
-import { type Break, type LayerSample, type Results, type TestTime, withLabel } from '../results/results.ts';
+import { type LayerSample, type Results, type TestTime, withLabel } from '../results/results.ts';
 import { SCORES } from '../../tasks/forms.ts';
 
 type Confusion = NonNullable<Results['confusion']>;
@@ -50,10 +50,8 @@ function withEvent(results: Results, event: RunEvent): Results {
         ...results,
         memory: { ...results.memory, peakBytes: Math.max(results.memory.peakBytes, event.peakBytes) },
       };
-    case 'recovering': {
-      const lost: Break = { cause: 'device-lost', step: event.step, again: event.again };
-      return { ...results, breaks: [...(results.breaks ?? []), lost] };
-    }
+    case 'recovering':
+      return { ...results, breaks: event.breaks };
     case 'cut-short': {
       const { round, steps, planned } = event;
       return { ...results, cutShort: [...(results.cutShort ?? []), { round, steps, planned }] };

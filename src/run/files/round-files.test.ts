@@ -63,7 +63,7 @@ describe('a round that was saved', () => {
     const first = files('1-gloss');
     const base = tinyModel();
     const { changes, changed } = await openRound(first);
-    const shards = shardedWeights(mergedTensors(base, changed, changes), 4000);
+    const shards = shardedWeights(mergedTensors(base, { changed, changes }), 4000);
     expect(shards.map(({ path }) => path)).toContain('model.safetensors.index.json');
     const written = new Map<string, Uint8Array<ArrayBuffer>>();
     for (const file of shards) written.set(file.path, await bytesOfFile(file));

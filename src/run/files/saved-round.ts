@@ -9,20 +9,17 @@ import type { Results } from '../results/results.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { buildsOn, teachingFault } from '../settings/teaching.ts';
 import { type ModelModules, trainedModules, trainsSame } from '../settings/trained-modules.ts';
-import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
+import type { AdapterGates, TrainedChanges } from '../../weights/exports/merge.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import { modelText } from '../../weights/model-reference.ts';
 
 /** A round that was saved: to resume from, or to merge into its model. */
-export interface SavedRound {
+export interface SavedRound extends TrainedChanges {
   /** Completed rounds. */
   round: number;
   /** The results of the run after the round. */
   results: Results;
   state: SavedRun;
-  changes: WeightChanges;
-  /** Layers, without `.weight`, that {@link changes} has anything for. */
-  changed: ReadonlySet<string>;
 }
 
 /**

@@ -12,10 +12,13 @@ const base: ModelTensors = {
 
 test('merges changes, and refuses weights that are not finite, naming the tensor', async () => {
   const merged = (weights: number[]): Promise<Float32Array> =>
-    mergedReader(base, new Set(['h.0']), {
-      scaling: 1,
-      adapter: () => Promise.resolve(undefined),
-      weights: () => Promise.resolve(Float32Array.from(weights)),
+    mergedReader(base, {
+      changed: new Set(['h.0']),
+      changes: {
+        scaling: 1,
+        adapter: () => Promise.resolve(undefined),
+        weights: () => Promise.resolve(Float32Array.from(weights)),
+      },
     })(info.name);
   expect(await merged([1, -1])).toEqual(Float32Array.of(1, -1));
   await expect(merged([NaN, 0])).rejects.toMatchObject({

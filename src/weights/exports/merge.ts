@@ -17,6 +17,13 @@ export interface WeightChanges {
   readonly gates?: AdapterGates | undefined;
 }
 
+/** A model's layers that training changed, and their changes. */
+export interface TrainedChanges {
+  /** Names of layers, without `.weight`, that {@link changes} has an adapter or weights for. */
+  readonly changed: ReadonlySet<string>;
+  readonly changes: WeightChanges;
+}
+
 /** Gates that say for each prompt how much the adapters of each task count. */
 export interface AdapterGates {
   /** The method that trained them. */
@@ -49,14 +56,9 @@ export function refuseGates({ gates }: Pick<WeightChanges, 'gates'>, format: str
  * The tensors of a model with all training merged in: W + s·B·A, under the names and shapes of the base model.
  * Untrained tensors are copied byte for byte; changed ones are written as F32.
  *
- * @param changed names of the layers, without `.weight`, that have an adapter or trained weights.
  * @throws GorpError `run/has-gates`.
  */
-export function mergedTensors(
-  base: ModelTensors,
-  changed: ReadonlySet<string>,
-  changes: WeightChanges,
-): TensorSource[] {
+export function mergedTensors(base: ModelTensors, { changed, changes }: TrainedChanges): TensorSource[] {
   refuseGates(changes, 'A model with merged weights');
   return [...base.tensors.values()].map((info): TensorSource => {
     const { name, dtype, shape } = info;
@@ -67,16 +69,13 @@ export function mergedTensors(
   });
 }
 
-/**
- * Reads a model's tensors with all training merged in.
- *
- * @param changed as in {@link mergedTensors}.
- */
+/** Reads a model's tensors with all training merged in; as they are if there is none. @throws GorpError `run/has-gates`. */
 export function mergedReader(
   base: ModelTensors,
-  changed: ReadonlySet<string>,
-  changes: WeightChanges,
+  trained: TrainedChanges | undefined,
 ): (name: string) => Promise<Float32Array> {
+  if (trained === undefined) return (name) => base.readTensor(name);
+  const { changed, changes } = trained;
   refuseGates(changes, 'A model with merged weights');
   return (name) => {
     const info = base.tensors.get(name);
@@ -132,16 +131,12 @@ function addProduct(
  *
  * @throws GorpError `weights/other-model` when the base model lacks a trained layer, `run/has-gates`.
  */
-export async function mergedModelFiles(
-  base: ModelFiles,
-  changed: ReadonlySet<string>,
-  changes: WeightChanges,
-): Promise<OutputFile[]> {
-  checkTrainedLayers(base, changed);
+export async function mergedModelFiles(base: ModelFiles, trained: TrainedChanges): Promise<OutputFile[]> {
+  checkTrainedLayers(base, trained.changed);
   return [
     ...(await textReadingFiles(base)),
     ...(base.generationConfig === null ? [] : [jsonFile('generation_config.json', base.generationConfig)]),
-    ...shardedWeights(mergedTensors(base, changed, changes)),
+    ...shardedWeights(mergedTensors(base, trained)),
     // config.json makes the folder a model, so it comes last: an interrupted merge leaves no model.
     jsonFile('config.json', base.config),
   ];

@@ -1,6 +1,7 @@
 import * as ort from 'onnxruntime-web';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { graphsApart, type TrainedChanges } from '../../onnx/onnx-files.ts';
+import { graphsApart } from '../../onnx/onnx-files.ts';
+import type { TrainedChanges } from '../../weights/exports/merge.ts';
 import type { Runtime } from '../../onnx/runtime/text-model.ts';
 import { readTexts } from '../../run/models/open-network.ts';
 import { bytesOfFile } from '../../testing/output-files.ts';
