@@ -2,9 +2,12 @@ import { openAsBlob } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Results } from '../run/results/results.ts';
+import { type Results, ResultsSchema } from '../run/results/results.ts';
+import { parseOrderFile } from '../run/settings/order-file.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
+import { tinySettings } from '../testing/tiny-run.ts';
 import { textFile } from '../weights/exports/output-file.ts';
 import { unzipped } from '../weights/exports/unzip.ts';
 import { zipped } from '../weights/exports/zip.ts';
@@ -262,4 +265,18 @@ test('a model of o-lora that version 7ad49aba saved opens, and is taught more', 
   expect(settings.order).toEqual(['mails', 'pets', 'later']);
   // Its tests were not saved with it then.
   expect(accuracy.exact[3]).toEqual([null, null, expect.any(Number)]);
+});
+
+test('a run that version 7ad49aba saved resumes, and its results and its order file open', async () => {
+  const old = join('reference', 'saved', '7ad49aba-run');
+  const ended = v.parse(ResultsSchema, JSON.parse(await readFile(join(old, 'results.json'), 'utf8')));
+  expect(await train([...FROM, '--resume', join(old, 'checkpoint'), '--out', at('resumed')])).toBe(0);
+  const { curves, accuracy, breaks } = await resultsIn('resumed');
+  expect(breaks).toEqual([{ cause: 'restart', step: 20, again: null }]);
+  // Batches have no padding since then, so the steps that were left differ by rounding.
+  expect(curves.loss.slice(0, 20)).toEqual(ended.curves.loss.slice(0, 20));
+  for (const [step, loss] of curves.loss.entries()) expect(loss).toBeCloseTo(ended.curves.loss[step], 5);
+  expect(accuracy).toEqual(ended.accuracy);
+  const { method, order } = parseOrderFile(await readFile(join(old, 'order.json'), 'utf8'), 'order.json');
+  expect([method, order]).toEqual([tinySettings('gorp-plus').method, ['gloss', 'field']]);
 });
