@@ -7,7 +7,7 @@ import type { OwnedContender } from '../../src/bench/product.ts';
 import type { Clock } from '../../src/bench/timing.ts';
 
 /** Where sections run: a page of a browser, or Node. */
-export interface Place {
+export interface BenchPlace {
   readonly clock: Clock;
   /** Names browser or Node, with the version. */
   readonly platform: string;
@@ -36,7 +36,7 @@ export function openCpu(host: WasmHost, { plain = false }: CpuForm): Promise<Was
 }
 
 /** How thoroughly to measure. */
-export interface Effort {
+export interface BenchEffort {
   /** Turns per contender. */
   readonly rounds: number;
   /** Few shapes and examples. */
@@ -45,15 +45,15 @@ export interface Effort {
   readonly model?: string | undefined;
 }
 
-export type Section = (place: Place, effort: Effort) => Promise<Report>;
+export type Section = (place: BenchPlace, effort: BenchEffort) => Promise<Report>;
 
 /** A device that chooses its kernels by measurement. Devices that share a store share its measurements. */
-export function tunedDevice(place: Place, store = memoryStore()): Promise<WebGpuDevice> {
+export function tunedDevice(place: BenchPlace, store = memoryStore()): Promise<WebGpuDevice> {
   return place.acquire({ now: () => place.clock.now(), store, platform: place.platform });
 }
 
 /** A place's graphics adapter, to be measured. */
-export const benchOf = (place: Place, scope: Scope): Bench => ({
+export const benchOf = (place: BenchPlace, scope: Scope): Bench => ({
   clock: place.clock,
   scope,
   open: (store) => tunedDevice(place, store),

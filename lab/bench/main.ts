@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { build, preview } from 'vite';
 import type { Report } from '../../src/bench/bench.ts';
 import { findBrowser } from '../../tools/test/browser.ts';
-import { type Effort, tunedDevice } from './bench.ts';
+import { type BenchEffort, tunedDevice } from './bench.ts';
 import { allCounts, countsTable } from './counts/counts.ts';
 import { treeCpuMs } from './cpu-time.ts';
 import { nodePlace } from './node-place.ts';
@@ -34,7 +34,7 @@ const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--qui
 interface Where {
   readonly name: string;
   readonly adapter: string;
-  run(section: SectionName, effort: Effort): Promise<Report>;
+  run(section: SectionName, effort: BenchEffort): Promise<Report>;
   close(): Promise<void>;
 }
 
@@ -120,7 +120,7 @@ export interface BenchBrowser {
   readonly name: string;
   /** Vendor and name of the adapter. */
   readonly adapter: string;
-  run(section: SectionName, effort: Effort): Promise<Report>;
+  run(section: SectionName, effort: BenchEffort): Promise<Report>;
   close(): Promise<void>;
 }
 

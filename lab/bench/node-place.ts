@@ -4,10 +4,10 @@ import { embeddedFolder } from '../../src/cli/named-models.ts';
 import { nodeDevices, nodeWasmHost } from '../../src/cli/node-device.ts';
 import { requestAdapter } from '../../src/device/webgpu/gpu.ts';
 import { openWebGpu } from '../../src/device/webgpu/webgpu-device.ts';
-import { openCpu, type Place } from './bench.ts';
+import { openCpu, type BenchPlace } from './bench.ts';
 
 /** This process: all of Dawn, the driver and the kernels of a software adapter run in it. */
-export const nodePlace: Place = {
+export const nodePlace: BenchPlace = {
   platform: `Node ${process.versions.node}`,
   clock: {
     now: () => performance.now(),

@@ -65,7 +65,7 @@ const OPTIONS = {
   report: { type: 'boolean', default: false },
   ...DEVICE_OPTIONS,
 } as const;
-type Values = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
+type OptionValues = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
 
 /** Options that describe a study in place of a plan. */
 const OF_NO_PLAN = ['model', 'tasks', 'order', 'orders', 'task', 'watch', 'preset', 'set', 'methods', 'seeds'] as const;
@@ -104,7 +104,7 @@ export async function study(args: string[]): Promise<number> {
 
 /** The plan that `--methods`, `--orders` and `--seeds` describe. @param moreOrders those after the first. */
 async function planOf(
-  values: Values,
+  values: OptionValues,
   moreOrders: readonly string[],
 ): Promise<{ plan: StudyPlan; customTasks: readonly Task[]; notes: readonly string[] }> {
   const methods = [...new Set(values.methods.split(','))].map((name) => oneOf('--methods', name, METHOD_NAMES));

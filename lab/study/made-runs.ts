@@ -3,7 +3,7 @@ import { sourceName, sourcesOfRun } from '../../src/run/results/likeness.ts';
 import type { Results } from '../../src/run/results/results.ts';
 import { measuredOf } from './measures.ts';
 import { mean } from '../../src/base/statistics.ts';
-import { labelOf, type PlannedRun, plannedRuns, type StudyPart, type StudyPlan, type Values } from './plan.ts';
+import { labelOf, type PlannedRun, plannedRuns, type StudyPart, type StudyPlan, type TriedValues } from './plan.ts';
 
 /** A planned run with its outcome; null while it has not been made. */
 export interface MadeRun {
@@ -13,7 +13,7 @@ export interface MadeRun {
 
 /** The values a grid chose for a method. */
 export interface Choice {
-  readonly values: Values;
+  readonly values: TriedValues;
   /** The score that decided, in percent: see {@link bestOf}. */
   readonly score: number;
   /** Settings whose chosen value is the lowest or highest tried: a better one may lie beyond. */
@@ -34,7 +34,7 @@ export function bestOf(made: readonly MadeRun[]): Choice | null {
     const { ap, justLearned } = measuredOf(outcome.results);
     return ap ?? justLearned ?? 0;
   };
-  const forms = new Map<string, { values: Values; scores: number[] }>();
+  const forms = new Map<string, { values: TriedValues; scores: number[] }>();
   for (const one of made) {
     const { tried } = one.run;
     const form = forms.get(JSON.stringify(tried)) ?? { values: tried, scores: [] };

@@ -216,7 +216,7 @@ export function balancedSquare(tasks: readonly string[]): string[][] {
 }
 
 /** Values of settings, by name. */
-export type Values = Readonly<Record<string, number | string>>;
+export type TriedValues = Readonly<Record<string, number | string>>;
 
 /** A run of a plan. */
 export interface PlannedRun {
@@ -226,7 +226,7 @@ export interface PlannedRun {
   readonly order: number;
   readonly seed: number;
   /** The values of its grid; empty if there is none. */
-  readonly tried: Values;
+  readonly tried: TriedValues;
   /** Its name in the part. */
   readonly name: string;
   /** @throws GorpError `settings/invalid`, naming the setting. */
@@ -242,7 +242,7 @@ export interface PlannedRun {
 export function plannedRuns(
   plan: StudyPlan,
   part: StudyPart,
-  tuned: (part: string, method: StudyEntry['method']) => Values | null,
+  tuned: (part: string, method: StudyEntry['method']) => TriedValues | null,
 ): PlannedRun[] {
   const places = part.seeds.flatMap((seed) => ordersOf(part).map((tasks, order) => ({ seed, order, tasks })));
   return places.flatMap(({ seed, order, tasks }) =>
@@ -272,7 +272,7 @@ function settingsOf(
   { method, settings, training: own }: StudyEntry,
   order: readonly string[],
   seed: number,
-  chosen: Values,
+  chosen: TriedValues,
 ): RunSettings {
   const preset = startingMethod(plan.model, method);
   const shared = withValues(preset, part.settings);
@@ -296,8 +296,8 @@ function settingsOf(
 }
 
 /** Every combination of the values of a grid. */
-export function combinations(grid: Readonly<Record<string, readonly number[]>>): Values[] {
-  return Object.entries(grid).reduce<Values[]>(
+export function combinations(grid: Readonly<Record<string, readonly number[]>>): TriedValues[] {
+  return Object.entries(grid).reduce<TriedValues[]>(
     (all, [key, options]) => all.flatMap((one) => options.map((value) => ({ ...one, [key]: value }))),
     [{}],
   );

@@ -16,7 +16,7 @@ import {
   type ReportedPart,
   type StudyReport,
 } from '../../src/run/results/study-report.ts';
-import { labelOf, ordersOf, type StudyEntry, type StudyPart, type StudyPlan, type Values } from './plan.ts';
+import { labelOf, ordersOf, type StudyEntry, type StudyPart, type StudyPlan, type TriedValues } from './plan.ts';
 import {
   comparePaired,
   type Difference,
@@ -31,7 +31,7 @@ export interface RunFacts extends Measured {
   readonly label: string;
   readonly order: number;
   readonly seed: number;
-  readonly tried: Values;
+  readonly tried: TriedValues;
   readonly seconds: number;
   readonly stateBytes: number;
   readonly trained: number;
@@ -107,7 +107,7 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
     const own = made.filter(({ run }) => run.label === label);
     const forms = [...new Map(own.map(({ run }) => [JSON.stringify(run.tried), run.tried])).values()];
     return forms.map((tried) => {
-      const same = (one: { tried: Values }): boolean => JSON.stringify(one.tried) === JSON.stringify(tried);
+      const same = (one: { tried: TriedValues }): boolean => JSON.stringify(one.tried) === JSON.stringify(tried);
       const runs = facts.filter((one) => one.label === label && same(one));
       return {
         label,
@@ -199,7 +199,7 @@ function boundOf(methods: readonly MethodSummary[]): PartSummary['bound'] {
 }
 
 /** Whether a method has one setting, rather than a grid to try. */
-export const isPlain = (tried: Values): boolean => Object.keys(tried).length === 0;
+export const isPlain = (tried: TriedValues): boolean => Object.keys(tried).length === 0;
 
 const needsOf = ({ method, settings }: StudyEntry): { needs: string } => ({
   needs: needsBriefly(planOf(withValues(methodPreset(method), settings))),

@@ -58,10 +58,14 @@ const OPTIONS = {
   split: { type: 'string' },
   rows: { type: 'string' },
 } as const;
-type Values = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
+type OptionValues = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
 
 /** Shows what would be read of a path. @returns the hash of what it holds, and whether it makes a task. */
-async function show(path: string, values: Values, terminal: Terminal): Promise<{ sha256: string; isTask: boolean }> {
+async function show(
+  path: string,
+  values: OptionValues,
+  terminal: Terminal,
+): Promise<{ sha256: string; isTask: boolean }> {
   const header = !values['no-header'];
   const { config, split, rows: asked } = values;
   const file = await readDataPath(path, { config, split, rows: asked });

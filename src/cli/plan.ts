@@ -14,7 +14,7 @@ import {
   checkBudget,
   checkHost,
   type MemoryPlan,
-  type Moment,
+  type MemoryMoment,
   PART_NAMES,
   PARTS,
   WHILE,
@@ -221,7 +221,7 @@ function labelsOf({ settings, customTasks }: ChosenRun): Promise<string[][]> {
 function describe({ parts, moment, moments }: MemoryPlan): string {
   const rows = [
     ...PARTS.filter((part) => parts[part] > 0).map((part) => [PART_NAMES[part], formatBytes(parts[part])]),
-    ...(Object.keys(moments) as Moment[]).map((one) => [
+    ...(Object.keys(moments) as MemoryMoment[]).map((one) => [
       `**In all, while ${WHILE[one]}**${one === moment ? ' (the most)' : ''}`,
       formatBytes(moments[one] ?? 0),
     ]),

@@ -21,7 +21,7 @@ import { changed, type ChosenRun, givenTasks, type SettingsValues, withGivenText
 import { taskNamed } from './task-option.ts';
 
 /** A model that a run has taught, and where it is. */
-export interface TaughtModel {
+export interface OpenTaughtModel {
   readonly path: string;
   readonly round: SavedRound;
   readonly open: OpenFile;
@@ -33,7 +33,7 @@ export interface TaughtModel {
  *
  * @throws GorpError `run/bad-round` if there is none, and as {@link openRoundFolder} and {@link openArchive}.
  */
-export async function openTaught(path: string): Promise<TaughtModel> {
+export async function openTaught(path: string): Promise<OpenTaughtModel> {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) {
     const open = await openArchive(await openAsBlob(path));
     const round = await openSavedRound(open);
@@ -50,7 +50,7 @@ export async function openTaught(path: string): Promise<TaughtModel> {
 }
 
 /** Returns the lessons of a model, in order. */
-export const taughtLessons = ({ round: { round, results, state } }: TaughtModel): readonly TaughtLesson[] =>
+export const taughtLessons = ({ round: { round, results, state } }: OpenTaughtModel): readonly TaughtLesson[] =>
   summaryOfModel({ round, results, lessons: state.lessons }).lessons;
 
 /**
@@ -60,7 +60,7 @@ export const taughtLessons = ({ round: { round, results, state } }: TaughtModel)
  * @throws UsageError; GorpError `tasks/name-taken`, `tasks/…`, `run/round-does-not-fit`, and as {@link openNamedOutline}.
  */
 export async function teachingMore(
-  model: TaughtModel,
+  model: OpenTaughtModel,
   args: readonly string[],
   values: SettingsValues & { readonly base?: string | undefined },
 ): Promise<ChosenRun> {
@@ -123,7 +123,7 @@ async function promptLength(settings: RunSettings, base: string): Promise<number
 }
 
 /** Describes a model in lines: its base, its method, and each task with its score then and now. */
-export function describeTaught(model: TaughtModel): string {
+export function describeTaught(model: OpenTaughtModel): string {
   const { settings } = model.round.results;
   const lines = taughtLessons(model).map(({ name, taughtAt, then, now, score, tests }, i) => {
     const own = tests === 0 ? '' : `, ${tests} tests come with it`;

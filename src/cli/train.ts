@@ -37,7 +37,7 @@ import {
   type SettingsValues,
 } from './run-settings.ts';
 
-import { describeTaught, openTaught, type TaughtModel, teachingMore } from './taught-model.ts';
+import { describeTaught, openTaught, type OpenTaughtModel, teachingMore } from './taught-model.ts';
 import { oneLine, spell, Terminal } from './terminal.ts';
 import { checkSettings } from '../run/files/saved-round.ts';
 
@@ -165,7 +165,7 @@ async function whatToTrain(
   args: readonly string[],
   values: SettingsValues & { resume?: string | undefined; base?: string | undefined },
   origin: Origin | null,
-  taught: TaughtModel | null,
+  taught: OpenTaughtModel | null,
 ): Promise<ChosenRun> {
   if (taught) {
     const chosen = await teachingMore(taught, args, values);

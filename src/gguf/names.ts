@@ -34,14 +34,14 @@ const stemOf = (model: string): string =>
     .replace(/^-+/, '') || 'model';
 
 /**
- * Returns the name of a merged model, without `.gguf`. @param learned as {@link learnedName} gives it; empty for a base
+ * Returns the name of a merged model, without `.gguf`. @param learned as {@link learnedSlug} gives it; empty for a base
  * model.
  */
 export const mergedName = (model: string, learned: string, dtype: GgufDtype): string =>
   [stemOf(model), ...(learned === '' ? [] : [learned]), dtype].join('-');
 
 /** Returns the name of the adapter of a round, without `.gguf`. */
-export const adapterName = (model: string, learned: string): string => `${stemOf(model)}-${learned}-adapter`;
+export const adapterFileName = (model: string, learned: string): string => `${stemOf(model)}-${learned}-adapter`;
 
 /** Names that Windows gives to devices. */
 const DEVICES = /^(con|prn|aux|nul|com\d|lpt\d)(?=$|\.)/;
@@ -70,7 +70,7 @@ export function recipeNames(tasks: readonly string[]): string[] {
  * Names the tasks that a model has learned, as part of a file name: `mails-chats`, and of many tasks the first and a
  * number.
  */
-export function learnedName(tasks: readonly string[]): string {
+export function learnedSlug(tasks: readonly string[]): string {
   const names = recipeNames(tasks);
   const all = names.join('-');
   return all.length <= LONGEST ? all : `${names[0]}-and-${names.length - 1}-more`;

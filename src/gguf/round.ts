@@ -6,9 +6,9 @@ import { type Asking, readForms, recipes } from './modelfile.ts';
 import {
   type GgufDtype,
   type Ingredients,
-  adapterName,
+  adapterFileName,
   baseFile,
-  learnedName,
+  learnedSlug,
   linesToAsk,
   mergedName,
 } from './names.ts';
@@ -102,7 +102,7 @@ const noAdapter = (why: string): GorpError =>
 export async function roundAsGguf(base: ModelFiles, saved: SavedRound, dtype: GgufDtype | null): Promise<OutputFile[]> {
   refuseGates(saved.changes, dtype === null ? 'A GGUF adapter' : 'A GGUF file');
   const { model, order, training } = saved.results.settings;
-  const learned = learnedName(order.slice(0, saved.round));
+  const learned = learnedSlug(order.slice(0, saved.round));
   const asking: Asking = {
     promptForm: training.promptForm,
     maxNewTokens: answerLengthIn(saved.results),
@@ -110,7 +110,7 @@ export async function roundAsGguf(base: ModelFiles, saved: SavedRound, dtype: Gg
     tasks: saved.state.lessons.map(({ definition }) => definition),
   };
   const isAdapter = dtype === null;
-  const name = isAdapter ? adapterName(model, learned) : mergedName(model, learned, dtype);
+  const name = isAdapter ? adapterFileName(model, learned) : mergedName(model, learned, dtype);
   const files = isAdapter
     ? await ggufAdapterFiles(base, { name, base: baseFile(model), asking }, saved)
     : await ggufFiles(base, { name, dtype, asking }, saved);

@@ -7,7 +7,7 @@ import { type DataType, sizeOf, type Tensor } from './tensor.ts';
 export type Numbers = Float64Array | Int32Array | Uint32Array;
 
 /** A kernel on tensors of the graph. */
-export type KernelCall = CallOf<Tensor>;
+export type TensorCall = CallOf<Tensor>;
 
 /** One recorded operation. */
 export interface Operation {
@@ -23,7 +23,7 @@ export interface Operation {
    *
    * @param scratch the pieces of memory from {@link scratch}; undefined for 0.
    */
-  calls(planner: Planner, scratch: readonly (Tensor | undefined)[]): readonly KernelCall[];
+  calls(planner: Planner, scratch: readonly (Tensor | undefined)[]): readonly TensorCall[];
   /** The plain reference on the CPU, in f64: reads inputs, fills outputs. */
   reference(value: (tensor: Tensor) => Numbers): void;
   /**

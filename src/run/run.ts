@@ -27,15 +27,15 @@ export const MAX_LOSSES = 3;
 const MINUTES = 10;
 
 /** When a loss happened, by both clocks. */
-interface Moment {
+interface LossTime {
   readonly worked: number;
   readonly date: number;
 }
 
 /** The losses of a run's devices. */
 export class DeviceLosses {
-  readonly #now: () => Moment;
-  #times: Moment[] = [];
+  readonly #now: () => LossTime;
+  #times: LossTime[] = [];
 
   /**
    * @param worked milliseconds, not counting sleep: a machine that slept has often lost its device.
@@ -52,7 +52,7 @@ export class DeviceLosses {
    */
   add(loss: GorpError): void {
     const now = this.#now();
-    const isRecent = ({ worked, date }: Moment): boolean =>
+    const isRecent = ({ worked, date }: LossTime): boolean =>
       Math.max(now.worked - worked, now.date - date) < MINUTES * 60_000;
     this.#times = [...this.#times.filter(isRecent), now];
     if (this.#times.length < MAX_LOSSES) return;

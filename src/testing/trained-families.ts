@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { archiveName, type SavedAs } from '../worker/protocol.ts';
+import { archiveName, type ExportChoice } from '../worker/protocol.ts';
 import { openNamedModel } from '../cli/named-models.ts';
 import { openRoundFolder, writeFiles } from '../cli/round-folder.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
@@ -97,7 +97,7 @@ export async function writeTrained(
   { promptForm, open }: TrainableFamily,
   method: MethodName,
 ): Promise<TrainedFamily> {
-  const archive = (as: SavedAs): string => archiveName(as, [THINGS.name]).replace(/\.zip$/, '');
+  const archive = (as: ExportChoice): string => archiveName(as, [THINGS.name]).replace(/\.zip$/, '');
   const [onnx, merged] = [archive({ what: 'onnx', dtype: 'f32' }), archive({ what: 'merge' })];
   const path = `${ordersFolder([THINGS.name])}/${roundFolder(1, THINGS.name)}`;
   const [base, round] = [join(folder, BASE), join(folder, archive({ what: 'zip' }), path)];

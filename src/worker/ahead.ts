@@ -13,7 +13,7 @@ import { planRun, storedTypes } from '../run/planning/plan-run.ts';
 import { workAhead } from '../run/planning/planned-work.ts';
 import { type RunSettings, testedTasks } from '../run/settings/settings.ts';
 import type { ModelModules } from '../run/settings/trained-modules.ts';
-import { previewOf } from '../run/tasks/task-data.ts';
+import { firstReading } from '../run/tasks/task-data.ts';
 import { benchmarkOf } from '../tasks/benchmarks.ts';
 import type { ModelTexts } from '../weights/model-folder.ts';
 import { isAddress, parseModelReference } from '../weights/model-reference.ts';
@@ -45,7 +45,7 @@ async function preview(command: PreviewCommand): Promise<PreviewAnswer> {
     if (readsElsewhere(command, settings.order.slice(0, 1))) return { type: 'elsewhere' };
     const texts = await textsToRead(command);
     if (texts === null) return { type: 'elsewhere' };
-    return { type: 'preview', preview: await previewOf(pageTaskHost(tasks), settings, texts) };
+    return { type: 'preview', preview: await firstReading(pageTaskHost(tasks), settings, texts) };
   } catch (thrown) {
     return { type: 'no-preview', error: reportOf(thrown) };
   }

@@ -22,7 +22,7 @@ import {
   importModel,
   opensTaught,
   openTaught,
-  removeModel,
+  removeTaught,
   roundsIn,
   usedModel,
 } from './taught-models.ts';
@@ -50,7 +50,7 @@ const functions: FunctionsFor<ExportsCommand> = {
     const { used, isAsked } = await usedModel(model);
     if (used !== null && isAsked) await show(used.key);
   }),
-  'remove-model': working(({ key }) => removeModel(key)),
+  'remove-model': working(({ key }) => removeTaught(key)),
   zip: working(async ({ name, to, key }) => {
     await opensTaught(key); // it is still there
     const files = (await filesOfLine(key)).map(({ path, file }): OutputFile => {

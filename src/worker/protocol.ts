@@ -3,7 +3,7 @@ import type { ErrorReport } from '../base/errors.ts';
 import type { FunctionsFor } from '../base/worker-calls.ts';
 import type { BenchHead, Outcome } from '../bench/report.ts';
 import type { ThreadStart } from '../device/wasm/thread.mjs';
-import { type GgufDtype, learnedName, type SameAnswers } from '../gguf/names.ts';
+import { type GgufDtype, learnedSlug, type SameAnswers } from '../gguf/names.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
 import type { ModelSummary } from '../run/files/model-line.ts';
 import type { RoundUse } from '../run/files/round-use.ts';
@@ -386,15 +386,15 @@ export type BenchEvent =
  * The form to write: all files of the rounds, the model to share, or the model with the last round merged in, for
  * Hugging Face libraries, for ONNX runtimes or as GGUF; of GGUF also the adapter alone.
  */
-export type SavedAs =
+export type ExportChoice =
   | { what: 'zip' | 'merge' | 'gguf-adapter' }
   | { what: 'share'; withTests: boolean }
   | { what: 'onnx'; dtype: OnnxDtype }
   | { what: 'gguf'; dtype: GgufDtype };
 
 /** The name of the archive. @param learned names of what the model has learned. */
-export function archiveName(as: SavedAs, learned: readonly string[]): string {
-  const what = learnedName(learned);
+export function archiveName(as: ExportChoice, learned: readonly string[]): string {
+  const what = learnedSlug(learned);
   switch (as.what) {
     case 'zip':
       return 'gorp-web-rounds.zip';

@@ -23,7 +23,7 @@ import {
   ModelSaver,
   openTaught,
   openToTeach,
-  removeModel,
+  removeTaught,
   roundsIn,
   taughtModels,
   usedModel,
@@ -174,7 +174,7 @@ describe('a full browser', () => {
         expect((await openTaught(key)).round, where).toBe(2);
         expect(await names(), where).toEqual([first.roundFolder, second.roundFolder]);
         disk.releaseLocks();
-        await removeModel(key);
+        await removeTaught(key);
         expect(await names(), `${where}, then removed`).toEqual([first.roundFolder]);
       },
     );
@@ -249,15 +249,15 @@ describe('what other runs have stored', () => {
     expect((await findCheckpoints()).unfinished.at(0)).toMatchObject({ folder: first });
     await show(await keyOf(first, 1));
     expect(await lastRound()).toBe(1);
-    await removeModel(await keyOf(first, 1));
+    await removeTaught(await keyOf(first, 1));
     expect(await models(first)).toEqual([]);
     expect((await findCheckpoints()).unfinished.at(0), 'a model is removed without its checkpoint').toMatchObject({
       folder: first,
     });
-    await removeModel(await keyOf(second, 2));
+    await removeTaught(await keyOf(second, 2));
     expect((await models()).map(([, names]) => names)).toEqual([['gloss']]);
     expect((await openTaught(await keyOf(second, 1))).round).toBe(1);
-    await removeModel(await keyOf(second, 1));
+    await removeTaught(await keyOf(second, 1));
     expect(await models()).toEqual([]);
   });
 
@@ -288,11 +288,11 @@ describe('what other runs have stored', () => {
       path.includes('1-gloss/adapter/'),
     );
     expect(new Set(shared.map(({ path }) => path.split('/')[0]))).toEqual(new Set([first]));
-    await removeModel(from);
+    await removeTaught(from);
     const left = roundsIn(await filesOfLine(await keyOf(branches[0], 2)));
     expect(left.map(({ hasWeights }) => hasWeights)).toEqual([false, true]);
     expect((await openTaught(await keyOf(branches[0], 2))).round).toBe(2);
-    await removeModel(await keyOf(branches[0], 2));
+    await removeTaught(await keyOf(branches[0], 2));
     expect((await models()).map(([key]) => key.split('/')[0])).toEqual([branches[1]]);
     expect(await filesBelow(await makeFolder(['rounds', branches[0]])), 'nothing is left of it').toEqual([]);
   });
@@ -302,12 +302,12 @@ describe('what other runs have stored', () => {
     const first = await anotherRun(rounds.slice(0, 1));
     const from = await keyOf(first, 1);
     expect((await Promise.all([openToTeach(from), openToTeach(from)])).map(({ round }) => round)).toEqual([1, 1]);
-    await expect(removeModel(from)).rejects.toMatchObject({
+    await expect(removeTaught(from)).rejects.toMatchObject({
       code: 'store/busy',
       message: expect.stringMatching(/teaches this model more/) as string,
     });
     disk.releaseLocks();
-    await removeModel(from);
+    await removeTaught(from);
     await expect(openToTeach(from)).rejects.toMatchObject({ code: 'run/model-gone' });
   });
 
@@ -450,7 +450,7 @@ describe('what other runs have stored', () => {
     const { rounds } = await outputs;
     const folder = new RunFolder(null);
     await new ModelSaver(folder, true).save(rounds[0]);
-    await expect(removeModel(await shown())).rejects.toMatchObject({ code: 'store/busy' });
+    await expect(removeTaught(await shown())).rejects.toMatchObject({ code: 'store/busy' });
     expect(await lastRound()).toBe(1);
   });
 });

@@ -389,7 +389,7 @@ export async function importModel(files: readonly StoredFile[]): Promise<string>
  *
  * @throws GorpError `store/busy` while a run uses it, `store/failed`.
  */
-export async function removeModel(key: string): Promise<void> {
+export async function removeTaught(key: string): Promise<void> {
   const { folder, path } = placeOf(key);
   if (folder === '') return;
   await whileFree(folder, async () => {

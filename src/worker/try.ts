@@ -28,7 +28,7 @@ import { openPlaces, webgpu } from './hosts.ts';
 import type { ModelChoice } from './protocol.ts';
 import { filesOfLine, usedModel } from './taught-models.ts';
 import { type AskerParts, askExamples, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
-import type { Answering, GivenFile, Preparation, TriedRun, TryCommand, TryMessage } from './try/messages.ts';
+import type { Answering, RoundFile, Preparation, TriedRun, TryCommand, TryMessage } from './try/messages.ts';
 import { openRunFiles, type RunFiles } from './try/opened-run.ts';
 import { openStage, PreparedModels, type RoundsModel } from './try/prepared-models.ts';
 
@@ -98,7 +98,7 @@ const functions: FunctionsFor<TryCommand> = {
 };
 serve(self, versionText(), functions);
 
-async function open(given: readonly GivenFile[] | null, model: ModelChoice, access: ModelAccess): Promise<void> {
+async function open(given: readonly RoundFile[] | null, model: ModelChoice, access: ModelAccess): Promise<void> {
   const files = await openRunFiles(
     given === null ? await filesOfLine((await usedModel(model)).used?.key ?? null) : await unpacked(given),
   );
@@ -118,7 +118,7 @@ async function open(given: readonly GivenFile[] | null, model: ModelChoice, acce
 }
 
 /** The given files, or the contents of the given archive. */
-async function unpacked(files: readonly GivenFile[]): Promise<readonly GivenFile[]> {
+async function unpacked(files: readonly RoundFile[]): Promise<readonly RoundFile[]> {
   const [{ path, file }] = files;
   if (files.length > 1 || !/\.zip$/i.test(path)) return files;
   const inside = await unzipped(file);

@@ -6,12 +6,12 @@ import { nodeHost } from '../../../src/cli/host.ts';
 import type { RunEvent } from '../../../src/run/events/events.ts';
 import { embeddedSettings, type PresetName } from '../../../src/run/planning/presets.ts';
 import { Run } from '../../../src/run/run.ts';
-import { type Place, tunedDevice } from '../bench.ts';
+import { type BenchPlace, tunedDevice } from '../bench.ts';
 import { nodePlace } from '../node-place.ts';
 import script from './peer.py?raw';
 
 /** Learns the embedded tasks by `gorp` as the page's preset does, tests included, on a device that is new to it. */
-async function learnEmbeddedOrder(place: Place, preset: PresetName): Promise<PartReport> {
+async function learnEmbeddedOrder(place: BenchPlace, preset: PresetName): Promise<PartReport> {
   const events: RunEvent[] = [];
   const host = {
     ...nodeHost({ device: 'gpu' }),

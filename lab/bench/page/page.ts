@@ -1,14 +1,14 @@
 import { WorkerThreads } from '../../../src/app/state/session.ts';
 import type { Report } from '../../../src/bench/bench.ts';
-import type { Effort } from '../bench.ts';
+import type { BenchEffort } from '../bench.ts';
 import type { SectionName } from '../sections/index.ts';
-import type { Answer, Question } from './worker.ts';
+import type { PageAnswer, Question } from './worker.ts';
 
 declare global {
   interface Window {
     /** CPU milliseconds of the browser's processes, reported by the bench that opened it. */
     browserCpuMs(): Promise<number | null>;
-    gorpBench: { adapter(): Promise<string>; run(section: SectionName, effort: Effort): Promise<Report> };
+    gorpBench: { adapter(): Promise<string>; run(section: SectionName, effort: BenchEffort): Promise<Report> };
   }
 }
 
@@ -18,7 +18,7 @@ function inWorker(question: Question): Promise<string | Report> {
   const threads = new WorkerThreads();
   const tell = (message: Question): void => worker.postMessage(message);
   return new Promise<string | Report>((resolve, reject) => {
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+    worker.onmessage = ({ data }: MessageEvent<PageAnswer>) => {
       if (threads.take(data)) return;
       if (data.type === 'cpu-ms?') void window.browserCpuMs().then((ms) => tell({ type: 'cpu-ms', ms }));
       else if (data.type === 'done') resolve(data.result);

@@ -2,7 +2,7 @@ import type { Report } from '../../../src/bench/bench.ts';
 import { requestAdapter } from '../../../src/device/webgpu/gpu.ts';
 import { openWebGpu } from '../../../src/device/webgpu/webgpu-device.ts';
 import { browserWasmHost } from '../../../src/worker/wasm-host.ts';
-import { type Effort, openCpu, type Place, tunedDevice } from '../bench.ts';
+import { type BenchEffort, openCpu, type BenchPlace, tunedDevice } from '../bench.ts';
 import { type SectionName, SECTIONS } from '../sections/index.ts';
 import { ortCpuMatmul } from './ort-cpu.ts';
 import { ortMatmul } from './ort.ts';
@@ -10,11 +10,11 @@ import { ortMatmul } from './ort.ts';
 /** Messages from the page to its worker: one piece of work, and the CPU time that the worker asked for. */
 export type Question =
   | { readonly type: 'adapter' }
-  | { readonly type: 'run'; readonly section: SectionName; readonly effort: Effort }
+  | { readonly type: 'run'; readonly section: SectionName; readonly effort: BenchEffort }
   | { readonly type: 'cpu-ms'; readonly ms: number | null };
 
 /** Messages from the worker to the page. */
-export type Answer =
+export type PageAnswer =
   | { readonly type: 'cpu-ms?' }
   | { readonly type: 'done'; readonly result: string | Report }
   | { readonly type: 'failed'; readonly error: string };
@@ -22,10 +22,10 @@ export type Answer =
 // Measures in a worker, as the app trains in one: only there may a thread wait for others.
 declare const self: DedicatedWorkerGlobalScope;
 
-const tell = (answer: Answer): void => self.postMessage(answer);
+const tell = (answer: PageAnswer): void => self.postMessage(answer);
 let receiveCpuMs: (ms: number | null) => void = () => undefined;
 
-const place: Place = {
+const place: BenchPlace = {
   platform: navigator.userAgent,
   clock: {
     now: () => performance.now(),

@@ -7,7 +7,7 @@ import { cost, takeTurns, type Timing } from '../../../src/bench/timing.ts';
 import { plainProduct } from '../../../src/device/matmul-shape.ts';
 import type { WasmDevice } from '../../../src/device/wasm/wasm-device.ts';
 import { startingMethod } from '../../../src/run/settings/starting-values.ts';
-import type { CpuForm, Place, Section } from '../bench.ts';
+import type { CpuForm, BenchPlace, Section } from '../bench.ts';
 import { EMBEDDED_METHODS } from './steps.ts';
 
 /** Sizes of the peers' harness, odd ones, and the thin ones of adapters and projections. */
@@ -34,7 +34,7 @@ interface Products {
 }
 
 /** Products on the CPU in each of its forms, and by another library where there is one. */
-async function products(place: Place, devices: readonly WasmDevice[], rounds: number): Promise<Products[]> {
+async function products(place: BenchPlace, devices: readonly WasmDevice[], rounds: number): Promise<Products[]> {
   const found: Products[] = [];
   for (const sizes of SHAPES) {
     const [M, K, N] = sizes;
@@ -52,7 +52,7 @@ async function products(place: Place, devices: readonly WasmDevice[], rounds: nu
 }
 
 /** A step of the encoder block on each device. */
-async function blocks(place: Place, devices: readonly WasmDevice[], rounds: number): Promise<Timing[]> {
+async function blocks(place: BenchPlace, devices: readonly WasmDevice[], rounds: number): Promise<Timing[]> {
   const steps: BlockStep[] = [];
   try {
     for (const device of devices) steps.push(await BlockStep.create(device, blockValues()));
@@ -69,7 +69,7 @@ async function blocks(place: Place, devices: readonly WasmDevice[], rounds: numb
 }
 
 /** Steps of the embedded model by each method. */
-async function embedded(place: Place, threads: number, rounds: number): Promise<StepTimings[]> {
+async function embedded(place: BenchPlace, threads: number, rounds: number): Promise<StepTimings[]> {
   const models: SteppingModel[] = [];
   try {
     for (const { label, method } of EMBEDDED_METHODS) {

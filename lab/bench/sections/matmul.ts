@@ -3,7 +3,7 @@ import { chosenKernel, compareKernels, type Comparison, productBy, type Sizes } 
 import { cost, takeTurns } from '../../../src/bench/timing.ts';
 import { type MatmulLayout, plainProduct } from '../../../src/device/matmul-shape.ts';
 import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
-import { type Place, type Section, tunedDevice } from '../bench.ts';
+import { type BenchPlace, type Section, tunedDevice } from '../bench.ts';
 
 /** The four sizes of the peers' harness, and the skinny ones of adapters and projections. */
 const SHAPES: readonly Sizes[] = [
@@ -82,7 +82,7 @@ interface OddRatio {
 }
 
 async function oddRatio(
-  { clock }: Place,
+  { clock }: BenchPlace,
   device: WebGpuDevice,
   layout: MatmulLayout,
   [odd, padded]: readonly [Sizes, Sizes],

@@ -1,5 +1,5 @@
 import { timeSubmits } from '../../../src/device/webgpu/device-timer.ts';
-import { type Place, type Section, tunedDevice } from '../bench.ts';
+import { type BenchPlace, type Section, tunedDevice } from '../bench.ts';
 import { openT5SmallSteps } from './steps.ts';
 import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import { memoryStore } from '../../../src/bench/bench.ts';
@@ -57,7 +57,7 @@ export const slicesSection: Section = async (place, { rounds, quick }) => {
   return { numbers: found, text: textOf(found) };
 };
 
-async function compare(place: Place, name: string, open: OpenModel, rounds: number): Promise<Slicing> {
+async function compare(place: BenchPlace, name: string, open: OpenModel, rounds: number): Promise<Slicing> {
   const pace = new SwitchedPace();
   const store = memoryStore();
   const queues: GPUQueue[] = [];

@@ -15,7 +15,7 @@ import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
 import { networkOf } from '../../../src/run/models/open-network.ts';
 import { t5 } from '../../../src/run/models/published-models.ts';
 import { startingMethod } from '../../../src/run/settings/starting-values.ts';
-import { type Place, type Section, tunedDevice } from '../bench.ts';
+import { type BenchPlace, type Section, tunedDevice } from '../bench.ts';
 
 // The default method, compared with one adapter for all tasks.
 export const EMBEDDED_METHODS: readonly StepMethod[] = [
@@ -41,7 +41,7 @@ export const openT5SmallSteps: OpenModel = (device) => {
 export const t5SmallSteps: Section = (place, { rounds }) =>
   steps(place, Math.min(rounds, T5_SMALL_ROUNDS), 't5-small, random weights', STEP_METHODS, openT5SmallSteps);
 
-async function steps(place: Place, rounds: number, name: string, methods: readonly StepMethod[], open: OpenModel) {
+async function steps(place: BenchPlace, rounds: number, name: string, methods: readonly StepMethod[], open: OpenModel) {
   const store = memoryStore();
   const devices: WebGpuDevice[] = [];
   const acquire = async (): Promise<WebGpuDevice> => {

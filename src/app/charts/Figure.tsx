@@ -5,7 +5,7 @@ import { METHOD_NAMES, type MethodName } from '../../methods/registry.ts';
 import type { Results } from '../../run/results/results.ts';
 import { whole } from '../ui/format.ts';
 import { useWidth } from '../ui/hooks.ts';
-import { type Numbers, SaveTools } from './save.tsx';
+import { type ChartNumbers, SaveTools } from './save.tsx';
 import styles from './charts.module.css';
 
 /** The colour of a series, by the page's theme; when all are used, colours repeat with another dash. */
@@ -186,7 +186,7 @@ export interface ChartTable {
   readonly rows: () => readonly (readonly string[])[];
   /** File name without extension: `loss`. */
   readonly file: string;
-  readonly numbers: () => Numbers;
+  readonly numbers: () => ChartNumbers;
 }
 
 interface Props {

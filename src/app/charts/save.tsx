@@ -7,16 +7,16 @@ import { download } from '../ui/download.ts';
 import styles from './charts.module.css';
 
 /** The numbers of a chart as a table: unrounded, null where nothing was measured. */
-export interface Numbers {
+export interface ChartNumbers {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly Cell[])[];
 }
 
 /** A table as CSV with a header. */
-export const csvOf = ({ columns, rows }: Numbers): string => [columns, ...rows].map(csvLine).join('');
+export const csvOf = ({ columns, rows }: ChartNumbers): string => [columns, ...rows].map(csvLine).join('');
 
 /** Downloads the numbers of a chart. @param name file name without extension. */
-const saveCsv = (name: string, numbers: Numbers): void =>
+const saveCsv = (name: string, numbers: ChartNumbers): void =>
   download(new Blob([csvOf(numbers)], { type: 'text/csv' }), `${name}.csv`);
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -185,7 +185,7 @@ interface SaveProps {
   title: string;
   /** Passes the drawing, as it looks now, to `take`; does nothing if there is none yet. */
   draw: (take: (drawing: SVGSVGElement) => void) => void;
-  numbers: () => Numbers;
+  numbers: () => ChartNumbers;
 }
 
 /** Saves a chart as it looks (SVG, PNG), with its title and method, and its numbers unrounded (CSV). */

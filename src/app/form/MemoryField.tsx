@@ -1,10 +1,17 @@
 import { type ErrorReport, explained } from '../../base/errors.ts';
 import { useId, useState } from 'react';
-import { adviceFor, type MemoryPlan, type Moment, PART_NAMES, PARTS, WHILE } from '../../run/planning/memory-plan.ts';
+import {
+  adviceFor,
+  type MemoryPlan,
+  type MemoryMoment,
+  PART_NAMES,
+  PARTS,
+  WHILE,
+} from '../../run/planning/memory-plan.ts';
 import { hubOrigin } from '../../weights/hub.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
 import { bytes } from '../ui/format.ts';
-import { refusalOf } from '../state/preferences.ts';
+import { budgetRefusal } from '../state/preferences.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import styles from './form.module.css';
 
@@ -57,8 +64,8 @@ const COMMON_CARD = 5 * 2 ** 30;
 function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
   const budget = usePageState(({ memoryBudget }) => memoryBudget);
   const draft = usePageState((state) => state.draft);
-  const refusal = refusalOf(plan, budget, draft);
-  const others = (Object.keys(plan.moments) as Moment[]).filter((moment) => moment !== plan.moment);
+  const refusal = budgetRefusal(plan, budget, draft);
+  const others = (Object.keys(plan.moments) as MemoryMoment[]).filter((moment) => moment !== plan.moment);
   return (
     <div className={`stack ${styles.planned}`} data-old={isOld}>
       <p>

@@ -20,7 +20,7 @@ export function moved<T>(items: readonly T[], from: number, to: number): T[] {
 }
 
 /** A draft in which a task of the order is only tested. */
-export const testOnly = (draft: RunSettings, name: string): RunSettings =>
+export const onlyTested = (draft: RunSettings, name: string): RunSettings =>
   watching({ ...draft, order: draft.order.filter((other) => other !== name) }, [...(draft.watch ?? []), name]);
 
 /** A draft in which a watched task is learned, last. */
@@ -214,7 +214,7 @@ function TaskList() {
             className="act"
             aria-label={`Only test ${name}`}
             title="Only test it, never learn it"
-            onClick={() => edit((draft) => testOnly(draft, name))}
+            onClick={() => edit((draft) => onlyTested(draft, name))}
           >
             ◎
           </button>

@@ -9,7 +9,7 @@ import { HubAccessFields } from './SettingField.tsx';
 import { AskTwice, PickFiles } from '../ui/controls.tsx';
 import { ErrorNote } from '../ui/blocks.tsx';
 import { filesOfInput } from '../state/dropped-files.ts';
-import type { PickedFolder } from '../state/task-store.ts';
+import type { PickedBenchmarks } from '../state/task-store.ts';
 import { visibleText } from '../../base/visible.ts';
 import styles from './form.module.css';
 
@@ -247,7 +247,7 @@ function Benchmark({ issue }: { issue: string | undefined }) {
 }
 
 /** `3 tasks, stored in this browser`, and whether the draft uses them. */
-function factsOf({ datasets }: PickedFolder, source: string): string {
+function factsOf({ datasets }: PickedBenchmarks, source: string): string {
   const count = datasets.length === 1 ? '1 task' : `${datasets.length} tasks`;
   return `${count}, stored in this browser${source === 'picked' ? '' : '; unused because an address is given'}`;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/planning/presets.ts';
-import { learnToo, moved, testOnly } from './OrderField.tsx';
+import { learnToo, moved, onlyTested } from './OrderField.tsx';
 
 describe('moved', () => {
   it.each([
@@ -21,7 +21,7 @@ describe('a task that is only tested', () => {
   const draft = { ...embeddedSettings('quick', 'gorp'), order: ['gloss', 'field'] };
 
   it('leaves the order, and can be learned again, as the last task', () => {
-    const tested = testOnly(draft, 'gloss');
+    const tested = onlyTested(draft, 'gloss');
     expect(tested).toMatchObject({ order: ['field'], watch: ['gloss'] });
     expect(learnToo(tested, 'gloss')).toEqual({ ...draft, order: ['field', 'gloss'] });
   });

@@ -64,11 +64,11 @@ const unusualIn =
   };
 
 /** The values of settings, by name. */
-type Values = Record<string, unknown>;
+type SettingValues = Record<string, unknown>;
 
 /** The field for a setting that the method or the training declares. */
 function fieldOf(part: 'method' | 'training', key: string, setting: Setting): Field {
-  const valuesOf = (settings: RunSettings): Values => settings[part] as unknown as Values;
+  const valuesOf = (settings: RunSettings): SettingValues => settings[part] as unknown as SettingValues;
   const base = {
     id: `${part}.${key}`,
     label: setting.label,

@@ -5,7 +5,7 @@ import type { ModelModules } from '../../run/settings/trained-modules.ts';
 import type { ModelOutline } from '../../weights/model-folder.ts';
 import type { PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import { createPageStore } from './store.ts';
-import { refusalOf } from './preferences.ts';
+import { budgetRefusal } from './preferences.ts';
 import { createMemoryPlanner } from './memory-plan.ts';
 import { taughtModel } from '../testing/stores.ts';
 import { QUIET_MS } from './text-questions.ts';
@@ -84,8 +84,8 @@ test('plans after settings stop changing, cancels outdated plans, and fetches a 
 
 test('refuses a plan over the budget in GiB, with advice for its peak moment', () => {
   const { draft } = createPageStore('system').getState();
-  expect([refusalOf(plan, null, draft), refusalOf(plan, 8 / 1024, draft)]).toEqual([null, null]);
-  const refusal = refusalOf(plan, 7 / 1024, draft);
+  expect([budgetRefusal(plan, null, draft), budgetRefusal(plan, 8 / 1024, draft)]).toEqual([null, null]);
+  const refusal = budgetRefusal(plan, 7 / 1024, draft);
   expect(refusal).toMatchObject({
     code: 'run/too-little-memory',
     message: expect.stringContaining('Testing') as string,

@@ -93,7 +93,7 @@ export function savePreferences({ device, keepAwake, checkpointMinutes, gpuShare
 export const budgetBytes = (budget: number | null): number | null => (budget === null ? null : budget * 2 ** 30);
 
 /** Why a budget in GiB refuses a plan; null if it does not. */
-export function refusalOf(
+export function budgetRefusal(
   plan: MemoryPlan,
   budget: number | null,
   { training }: Pick<RunSettings, 'training'>,

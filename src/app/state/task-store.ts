@@ -23,12 +23,12 @@ const PickedFolderSchema = v.strictObject({
   datasets: v.array(v.string()),
 });
 /** The CL_Benchmark folder that was chosen or dropped. */
-export type PickedFolder = v.InferOutput<typeof PickedFolderSchema>;
+export type PickedBenchmarks = v.InferOutput<typeof PickedFolderSchema>;
 
 /** The page's tasks besides the embedded ones. */
 export interface UserTasks {
   custom: readonly CustomTask[];
-  folder: PickedFolder | null;
+  folder: PickedBenchmarks | null;
   /** Tasks that another version of the page has stored, and this one cannot read: they stay until the person deletes it. */
   unread: { tasks: readonly string[]; folder: boolean };
 }
@@ -53,7 +53,7 @@ export interface TaskStore {
   /** Adds all tasks or none. @throws GorpError `tasks/name-taken` if another stored task has the name of one. */
   addCustom(tasks: readonly CustomTask[]): Promise<void>;
   removeCustom(name: string): Promise<void>;
-  setFolder(folder: PickedFolder | null): Promise<void>;
+  setFolder(folder: PickedBenchmarks | null): Promise<void>;
 }
 
 const FOLDER_KEY = 'folder';
@@ -68,7 +68,7 @@ export function browserTasks(): TaskStore {
   return {
     load: async () => {
       const custom: CustomTask[] = [];
-      let folder: PickedFolder | null = null;
+      let folder: PickedBenchmarks | null = null;
       const unread = { tasks: [] as string[], folder: false };
       for (const [key, value] of await guarded(() => entries<string, unknown>(store()))) {
         if (key === FOLDER_KEY) {

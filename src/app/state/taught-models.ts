@@ -12,7 +12,7 @@ import {
   type ExportsEvent,
   type LastRound,
   type ModelChoice,
-  type SavedAs,
+  type ExportChoice,
   type StoredFile,
   type StoredRound,
   type TaughtModel,
@@ -37,7 +37,7 @@ interface TaughtState {
   /** All of them, the newest first. */
   models: readonly TaughtModel[];
   /** The file that is being written, and the bytes written so far. */
-  writing: { what: SavedAs['what'] | 'import'; bytes: number } | null;
+  writing: { what: ExportChoice['what'] | 'import'; bytes: number } | null;
   /** How many test answers of the used model there are, of all, while they are counted. */
   answering: { done: number; all: number } | null;
   /** How many stay the same with the weights of a GGUF file, by {@link countOf}. */
@@ -59,7 +59,7 @@ interface TaughtModels {
   /** The model that this tab uses for a run: the one chosen since it is shown, else its own. */
   readonly choiceFor: (run: string | null) => ModelChoice;
   /** Writes the requested files as one zip. */
-  readonly save: (as: SavedAs, access: ModelAccess) => Promise<void>;
+  readonly save: (as: ExportChoice, access: ModelAccess) => Promise<void>;
   /** Counts the test answers of the used model that stay the same with the weights of a GGUF file. */
   readonly countSame: (dtype: GgufDtype, access: ModelAccess, device: DeviceChoice) => void;
   /** Ends the count. */
@@ -224,7 +224,7 @@ export const countOf = (key: string | null, dtype: GgufDtype): string => `${key}
 /** A command that does not yet say on which model. */
 type Unaimed = ExportsCommand extends infer One ? (One extends ExportsCommand ? Omit<One, 'model'> : never) : never;
 
-function commandFor(as: SavedAs, written: Written, access: ModelAccess): Unaimed {
+function commandFor(as: ExportChoice, written: Written, access: ModelAccess): Unaimed {
   switch (as.what) {
     case 'zip':
       return { type: 'zip', ...written };

@@ -3,7 +3,7 @@ import mergeTemplate from '../../../shaders/merge-attention.wgsl?raw';
 import type { AttentionShape } from '../../device/kernel-planner.ts';
 import { flatWorkgroups, planSumOfParts, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
-import { type Graph, type KernelCall, type Numbers, present } from '../graph.ts';
+import { type Graph, type TensorCall, type Numbers, present } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Numbers of a span in the table. */
@@ -215,7 +215,7 @@ export function attention(g: Graph, at: AttentionInputs): Tensor {
 }
 
 /** The kernel that merges attention over several parts of the keys, one after another in each tensor. */
-function mergeCall(parts: number, d: number, from: readonly Tensor[], into: readonly Tensor[]): KernelCall {
+function mergeCall(parts: number, d: number, from: readonly Tensor[], into: readonly Tensor[]): TensorCall {
   const [{ elements: size }] = into;
   return {
     kernel: { name: 'merge-attention', wgsl: () => mergeTemplate },

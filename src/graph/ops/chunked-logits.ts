@@ -4,7 +4,7 @@ import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { matmulReference, type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { threadsOfRow, workgroupTree } from '../../device/tree.ts';
-import type { KernelCall, Numbers } from '../graph.ts';
+import type { TensorCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { productCalls, productScratch } from './matmul.ts';
 
@@ -79,8 +79,8 @@ export class ChunkedLogits {
   pass(
     planner: Planner,
     [logits, scratch]: readonly (Tensor | undefined)[],
-    use: (chunk: Chunk, memory: ChunkMemory) => KernelCall[],
-  ): KernelCall[] {
+    use: (chunk: Chunk, memory: ChunkMemory) => TensorCall[],
+  ): TensorCall[] {
     if (logits === undefined) throw new Error('there is no memory for logits');
     return this.chunks.flatMap((chunk) => {
       const [shape, b] = this.forward(chunk);
@@ -150,7 +150,7 @@ export function scoresCall(
   tensors: Tensor[],
   sharesRows = false,
   choices: readonly number[] = [],
-): KernelCall {
+): TensorCall {
   const { rows, vocabulary, row, first = 0 } = scores;
   const isPerRow = form === 'ROWS' || form === 'ARGMAX' || form === 'CHOICES';
   const threads = isPerRow ? threadsOfRow(vocabulary, sharesRows) : 64;

@@ -1,5 +1,5 @@
 import { matmulReference } from '../../device/matmul-shape.ts';
-import type { Graph, KernelCall } from '../graph.ts';
+import type { Graph, TensorCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import {
   CHUNK_BYTES,
@@ -108,7 +108,7 @@ function recordProjectionGradient(
     scratch: (planner) => chunked.scratch(planner, [chunked.forward, chunked.toInput, chunked.toHead]),
     calls: (planner, memory) =>
       chunked.pass(planner, memory, (chunk, { logits, scratch }) => {
-        const back = (form: ProductForm, c: Tensor | undefined): KernelCall[] => {
+        const back = (form: ProductForm, c: Tensor | undefined): TensorCall[] => {
           if (c === undefined) return [];
           const [shape, b] = form(chunk);
           return productCalls(shape, { a: logits, b, c }, scratch, planner);

@@ -2,7 +2,7 @@ import template from '../../../shaders/distillation.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { threadsOfRow, workgroupTree } from '../../device/tree.ts';
-import type { Graph, KernelCall, Numbers } from '../graph.ts';
+import type { Graph, TensorCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import type { Projection } from './chunked-logits.ts';
 import { matmul } from './matmul.ts';
@@ -15,7 +15,7 @@ function call(
   [rows, vocabulary, omits]: readonly [number, number, number],
   tensors: Tensor[],
   sharesRows = false,
-): KernelCall {
+): TensorCall {
   const isRows = form === 'ROWS';
   const threads = isRows ? threadsOfRow(vocabulary, sharesRows) : 64;
   const trees = (): string =>

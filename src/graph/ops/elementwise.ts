@@ -3,7 +3,7 @@ import arithmeticTemplate from '../../../shaders/arithmetic.wgsl?raw';
 import dropoutTemplate from '../../../shaders/dropout.wgsl?raw';
 import { ELEMENTS_PER_UNIT, elementUnits, f32, flatWorkgroups, planSumOfParts, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
-import type { Graph, KernelCall } from '../graph.ts';
+import type { Graph, TensorCall } from '../graph.ts';
 import { type Tensor, sizeOf } from '../tensor.ts';
 
 /** Activations by their Hugging Face names, and the last function of a gate, in the order of their numbers in WebAssembly. */
@@ -30,7 +30,7 @@ function activate(kind: AnyActivation, x: number): [value: number, slope: number
   return [0.5 * x * (1 + t), 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * GELU_C * (1 + 3 * GELU_A * x * x)];
 }
 
-function activationCall(kind: AnyActivation, gated: boolean, gradient: boolean, tensors: Tensor[]): KernelCall {
+function activationCall(kind: AnyActivation, gated: boolean, gradient: boolean, tensors: Tensor[]): TensorCall {
   const elements = sizeOf(tensors[0].shape);
   const vec = elements % 4 === 0;
   const size = vec ? elements / 4 : elements;
@@ -138,7 +138,7 @@ export interface Drop {
 }
 
 /** The kernel of a dropout: y = mask x [+ addend]. */
-export const dropoutCall = (x: Tensor, { step, salt, rate }: Drop, y: Tensor, addend?: Tensor): KernelCall => ({
+export const dropoutCall = (x: Tensor, { step, salt, rate }: Drop, y: Tensor, addend?: Tensor): TensorCall => ({
   kernel: {
     name: 'dropout',
     wgsl: () => fillTemplate(dropoutTemplate, { ADDEND: addend !== undefined }),
@@ -185,7 +185,7 @@ function arithmeticCall(
   alpha: number,
   beta: number,
   tensors: Tensor[],
-): KernelCall {
+): TensorCall {
   const [a] = tensors;
   const hasGaps = ({ elements, shape }: Tensor): boolean => elements !== sizeOf(shape);
   if (form !== 'IN_PLACE' && tensors.some(hasGaps)) {

@@ -2,7 +2,7 @@ import template from '../../../shaders/embedding.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { PACKINGS, packedReader, valueWords } from '../../device/packing.ts';
 import { fillTemplate } from '../../device/template.ts';
-import type { Graph, KernelCall } from '../graph.ts';
+import type { Graph, TensorCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
 /**
@@ -13,7 +13,7 @@ export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
   const columns = table.shape.at(-1) ?? 1;
   const rows = sizeOf(ids.shape);
   const y = g.intermediate('embedding', [...ids.shape, columns]);
-  const call = (form: 'lookup' | 'gradient', source: Tensor, out: Tensor, first = 0): KernelCall => {
+  const call = (form: 'lookup' | 'gradient', source: Tensor, out: Tensor, first = 0): TensorCall => {
     const { packing, elements } = source;
     const vocabulary = sizeOf((form === 'lookup' ? source : table).shape) / columns;
     const width = packing === undefined && columns % 4 === 0 ? 4 : 1;
@@ -35,7 +35,7 @@ export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
       cost: units * columns * (packing === 'f16' ? 30 : 8),
     };
   };
-  const lookUp = (): KernelCall[] => {
+  const lookUp = (): TensorCall[] => {
     let first = 0;
     return (table.parts ?? [table]).map((part) => {
       const one = call('lookup', part, y, first);

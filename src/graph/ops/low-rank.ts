@@ -9,7 +9,7 @@ import {
   productOperations,
 } from '../../device/matmul-shape.ts';
 import { fillTemplate, type TemplateValue } from '../../device/template.ts';
-import type { Graph, KernelCall, Numbers } from '../graph.ts';
+import type { Graph, TensorCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { type Drop, dropoutCall, isDropped } from './elementwise.ts';
 import { productCalls, productScratch } from './matmul.ts';
@@ -292,7 +292,7 @@ function downCall(
     kept,
     gradient,
   }: { isAcross: boolean; drop?: Drop; kept?: Tensor; gradient?: GradientProduct | undefined },
-): KernelCall {
+): TensorCall {
   const { M, N } = sizes;
   const rows = M >= FEW_ROWS ? 4 : M >= FEW_ROWS / 2 ? 2 : 1;
   const isVector = N % 4 === 0;
@@ -329,7 +329,7 @@ function upCall(
   factors: readonly Factor[],
   into: Tensor,
   { isAcross, drop, addend }: { isAcross: boolean; drop?: Drop | undefined; addend?: Tensor | undefined },
-): KernelCall {
+): TensorCall {
   const { M, N } = sizes;
   const hasDrop = drop !== undefined;
   const values: Record<string, TemplateValue> = {
@@ -357,7 +357,7 @@ function upCall(
 const operationsOfGradient = (M: number, { columns, rank }: GradientProduct): number =>
   productOperations(plainProduct('tn', columns, rank, M));
 
-function gradientCall(M: number, gradient: GradientProduct): KernelCall {
+function gradientCall(M: number, gradient: GradientProduct): TensorCall {
   return {
     kernel: {
       name: 'low-rank/gradient',

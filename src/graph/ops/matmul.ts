@@ -6,7 +6,7 @@ import {
   type MatmulShape,
   plainProduct,
 } from '../../device/matmul-shape.ts';
-import type { Graph, KernelCall, Operation } from '../graph.ts';
+import type { Graph, TensorCall, Operation } from '../graph.ts';
 import { sizeOf, storageOf, type Tensor } from '../tensor.ts';
 
 /** Options of a product of two matrices, or of two stacks of matrices. */
@@ -249,7 +249,7 @@ export function productCalls(
   tensors: ProductTensors<Tensor>,
   scratch: Tensor | undefined,
   planner: Planner,
-): KernelCall[] {
+): TensorCall[] {
   return productsOf(shape, tensors.b).flatMap(({ shape, b }) =>
     planner.product(shape, { a: tensors.a, b, c: tensors.c, d: shape.addend ? tensors.d : undefined }, scratch),
   );

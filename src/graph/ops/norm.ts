@@ -3,7 +3,7 @@ import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
 import type { Planner } from '../../device/kernel-planner.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { workgroupTree } from '../../device/tree.ts';
-import type { Graph, KernelCall, Numbers } from '../graph.ts';
+import type { Graph, TensorCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
 // Threads per workgroup: of rows with a thread each, which are long and few, and of columns.
@@ -29,7 +29,7 @@ function divisionOf(form: Form, columns: number, sharesRows: boolean) {
 }
 
 /** @param d the tensor that is added to the result, if any. */
-function normCall(form: Form, at: Norm, planner: Planner, rest: Tensor[], d?: Tensor): KernelCall {
+function normCall(form: Form, at: Norm, planner: Planner, rest: Tensor[], d?: Tensor): TensorCall {
   const { x, columns, eps, offset } = at;
   const rows = sizeOf(x.shape) / columns;
   const { width, lanes, held, size } = divisionOf(form, columns, planner.sharesRows);

@@ -2,7 +2,7 @@ import template from '../../../shaders/optimizer.wgsl?raw';
 import { ELEMENTS_PER_UNIT, elementUnits, f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { threadsOfRow, workgroupTree } from '../../device/tree.ts';
-import type { Graph, KernelCall, Numbers } from '../graph.ts';
+import type { Graph, TensorCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
 /** Adam's constants; docs/method.md, eq. (5). */
@@ -37,7 +37,7 @@ function call(
   stack: StackShape,
   tensors: Tensor[],
   options: { index?: number; limit?: number; scale?: number; into?: boolean; sharesRows?: boolean } = {},
-): KernelCall {
+): TensorCall {
   const { count, size, stride } = stack;
   const { sharesRows = false } = options;
   const elements = count * stride;

@@ -2,7 +2,7 @@ import template from '../../../shaders/scale-blocks.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { workgroupTree } from '../../device/tree.ts';
-import type { Graph, KernelCall } from '../graph.ts';
+import type { Graph, TensorCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
 /**
@@ -18,7 +18,7 @@ export function scaleBlocks(g: Graph, x: Tensor, gates: Tensor): Tensor {
   if (!Number.isInteger(T) || !Number.isInteger(width)) {
     throw new Error(`${sizeOf(gates.shape)} gates do not fit [${x.shape.join(', ')}]`);
   }
-  const call = (isGradient: boolean, tensors: Tensor[]): KernelCall => ({
+  const call = (isGradient: boolean, tensors: Tensor[]): TensorCall => ({
     kernel: {
       name: `scale-blocks${isGradient ? '/gradient' : ''}`,
       wgsl: () =>

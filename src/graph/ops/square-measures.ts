@@ -4,7 +4,7 @@ import template from '../../../shaders/square-measures.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { workgroupTree } from '../../device/tree.ts';
-import { type Graph, type KernelCall, present } from '../graph.ts';
+import { type Graph, type TensorCall, present } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { batchedMatmul } from './matmul.ts';
 
@@ -36,7 +36,7 @@ function callOf(form: Form, tensors: Tensor[], index: number, sizes: Record<'cou
     workgroups: flatWorkgroups(groups, 1),
     units: groups,
     cost: count,
-  } satisfies KernelCall;
+  } satisfies TensorCall;
 }
 
 /** into[index] ← the sum of the diagonal. @param x [n, n]. */
@@ -88,7 +88,7 @@ export function innerProduct(g: Graph, a: Tensor, b: Tensor, into: Tensor, index
   const size = sizeOf(a.shape);
   if (size !== sizeOf(b.shape)) throw new Error(`inner product of ${a.name} and ${b.name}: sizes differ`);
   const groups = Math.max(1, Math.min(MAX_GROUPS, Math.ceil(size / ELEMENTS_PER_GROUP)));
-  const call = (isPart: boolean, tensors: Tensor[]): KernelCall => ({
+  const call = (isPart: boolean, tensors: Tensor[]): TensorCall => ({
     kernel: {
       name: `inner-product/${isPart ? 'parts' : 'total'}`,
       wgsl: () =>

@@ -2,7 +2,7 @@ import template from '../../../shaders/subspace.wgsl?raw';
 import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { workgroupTree } from '../../device/tree.ts';
-import type { Graph, KernelCall, Numbers } from '../graph.ts';
+import type { Graph, TensorCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { hash } from './elementwise.ts';
 
@@ -23,7 +23,7 @@ function stackOf({ shape }: Tensor): [count: number, rows: number, columns: numb
   return [shape.length > 2 ? shape[0] : 1, rows, columns];
 }
 
-function call(form: Form, tensors: readonly Tensor[], sharesRows = false): KernelCall {
+function call(form: Form, tensors: readonly Tensor[], sharesRows = false): TensorCall {
   const [matrices, some, columns] = stackOf(tensors[0]);
   // Signs are fixed row by row, whatever the matrix.
   const [count, rows] = form === 'SIGNS' ? [1, matrices * some] : [matrices, some];

@@ -1,7 +1,7 @@
 import template from '../../../shaders/sweep.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
-import type { Graph, KernelCall } from '../graph.ts';
+import type { Graph, TensorCall } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 import { batchedMatmul } from './matmul.ts';
 
@@ -14,7 +14,7 @@ const ENTRIES = { PIVOT: 'sweepPivot', PANEL: 'sweepPanel', BORDERS: 'sweepBorde
 type Form = keyof typeof ENTRIES;
 
 /** Where a block lies: `count` matrices [n, n], `stride` elements apart, and the rows and columns to sweep. */
-interface Place {
+interface SweptBlock {
   readonly count: number;
   readonly n: number;
   readonly stride: number;
@@ -22,7 +22,7 @@ interface Place {
   readonly size: number;
 }
 
-function call(form: Form, { count, n, stride, first, size }: Place, tensors: Tensor[]): KernelCall {
+function call(form: Form, { count, n, stride, first, size }: SweptBlock, tensors: Tensor[]): TensorCall {
   const threads = form === 'PIVOT' ? PIVOT_THREADS : 64;
   return {
     kernel: {
@@ -59,7 +59,7 @@ export function sweepBlock(g: Graph, from: Tensor, to: Tensor, first: number, fa
   const [count, n] = from.shape;
   const size = Math.min(SWEEP_BLOCK, n - first);
   const stride = from.elements / count;
-  const place: Place = { count, n, stride, first, size };
+  const place: SweptBlock = { count, n, stride, first, size };
   const matrices = Array.from({ length: count }, (_, m) => m);
   const D = g.record({
     name: 'sweep pivot',

@@ -32,12 +32,12 @@ export const REPLAY_SETTINGS = {
   }),
 };
 
-type Values = ValuesOf<typeof REPLAY_SETTINGS>;
+type ReplayValues = ValuesOf<typeof REPLAY_SETTINGS>;
 
 /** Names what a method replays, if that is no stored data. */
-export const replayVariant = ({ replaySource }: Values): string =>
+export const replayVariant = ({ replaySource }: ReplayValues): string =>
   ({ examples: '', general: 'on general prompts', self: 'on its own answers' })[replaySource];
 
 /** The experience replay that the settings describe. */
-export const replay = ({ replaySource, replayShare, replayMemory }: Values): ReplayPlan =>
+export const replay = ({ replaySource, replayShare, replayMemory }: ReplayValues): ReplayPlan =>
   replayPart({ source: replaySource, share: replayShare, memory: replayMemory });

@@ -30,16 +30,16 @@ export const WHILE = {
   testing: 'testing',
   reading: 'measuring general text',
 } as const;
-export type Moment = keyof typeof WHILE;
+export type MemoryMoment = keyof typeof WHILE;
 
 /** GPU memory of a run at its peak, in bytes. Drivers take a little more. */
 export interface MemoryPlan {
   total: number;
-  moment: Moment;
+  moment: MemoryMoment;
   /** The parts of that moment. */
   parts: Record<Part, number>;
   /** Totals of every moment. */
-  moments: Partial<Record<Moment, number>>;
+  moments: Partial<Record<MemoryMoment, number>>;
   /** The most that a checkpoint takes on disk. */
   checkpoint: number;
   /** The computer's own memory that spaces take, with what growing one of them takes; the device's is not in it. */
@@ -51,7 +51,7 @@ export const totalOf = (parts: Parts): number => PARTS.reduce((sum, part) => sum
 type Advised = Pick<TrainingSettings, 'frozenWeights' | 'activations'>;
 
 /** Advises how to reduce the memory of a run with these settings; for one moment, if it is known. */
-export function adviceFor({ frozenWeights, activations }: Advised, moment?: Moment): string {
+export function adviceFor({ frozenWeights, activations }: Advised, moment?: MemoryMoment): string {
   const helpsToRecompute = activations === 'keep' && (moment === undefined || moment === 'training');
   const batch = moment === 'testing' ? 'a smaller test batch' : 'a smaller batch';
   const advice = [

@@ -14,7 +14,7 @@ import { compileScoring } from '../probes/general-text-probe.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
 import { answersOfPrompt, spaceSamples } from '../tasks/space-samples.ts';
 import { type Effort, NO_WORK, sumOf, type TestEffort, times } from './duration.ts';
-import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
+import { type MemoryPlan, type MemoryMoment, PARTS, type Parts, totalOf } from './memory-plan.ts';
 import { type PlannedWork, tokensIn } from './planned-work.ts';
 
 /** The facts that a memory plan depends on. */
@@ -91,8 +91,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     },
     null,
   );
-  const moments = new Map<Moment, Parts>();
-  const note = (moment: Moment, readBack: number, moreInputs = 0): void => {
+  const moments = new Map<MemoryMoment, Parts>();
+  const note = (moment: MemoryMoment, readBack: number, moreInputs = 0): void => {
     // On the CPU, read-back copies straight from the device's memory, without another buffer.
     const own = bytesByPart(device);
     const inputs = own.inputs + moreInputs;
@@ -248,7 +248,7 @@ function meanOf(efforts: readonly TestEffort[]): TestEffort | null {
 /** The memory of {@link planRun}. */
 export const planMemory = async (question: MemoryQuestion): Promise<MemoryPlan> => (await planRun(question)).memory;
 
-function fullestOf(moments: ReadonlyMap<Moment, Parts>): Omit<MemoryPlan, 'checkpoint' | 'host'> {
+function fullestOf(moments: ReadonlyMap<MemoryMoment, Parts>): Omit<MemoryPlan, 'checkpoint' | 'host'> {
   const totals = [...moments].map(([moment, parts]) => ({ moment, parts, total: totalOf(parts) }));
   const fullest = totals.reduce((a, b) => (b.total > a.total ? b : a));
   return { ...fullest, moments: Object.fromEntries(totals.map(({ moment, total }) => [moment, total])) };

@@ -17,7 +17,7 @@ const SECONDS_PER_BYTE = 1 / 150e6;
 export class TimeEstimate {
   readonly #left: Record<WorkKind, number>;
   /** The time of each kind of work so far. */
-  readonly #paces = new Map<WorkKind, Pace>();
+  readonly #paces = new Map<WorkKind, WorkPace>();
   /** Seconds of all work so far. */
   #clock = 0;
   /** Operations and seconds so far of all kinds but `save`. */
@@ -99,7 +99,7 @@ interface Done {
  * The time of a kind of work, less of what is long ago; and the mean distance of a stretch's pace from it, as
  * logarithms.
  */
-interface Pace extends Done {
+interface WorkPace extends Done {
   readonly count: number;
   readonly spread: number;
   /** Stretches that the spread comes from, and the one that has begun. */
@@ -118,7 +118,7 @@ const UNSEEN = 2.5;
 /** A stretch as a share of the memory: within it steps of different lengths even out, other programs do not. */
 const STRETCH = 0.02;
 
-function withNext(known: Pace | undefined, next: Done, memory: number): Pace {
+function withNext(known: WorkPace | undefined, next: Done, memory: number): WorkPace {
   if (known === undefined) {
     return { ...next, count: 1, spread: FIRST_DOUBT, stretches: 0, begun: { amount: 0, seconds: 0 } };
   }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { readTinyTask, tinyHost, tinySettings } from '../../testing/tiny-run.ts';
 import type { RunEvent } from '../events/events.ts';
-import { previewOf } from './task-data.ts';
+import { firstReading } from './task-data.ts';
 import { Run } from '../run.ts';
 
 test('shows the example that the run reads first, and says where it is cut', async () => {
@@ -11,12 +11,12 @@ test('shows the example that the run reads first, and says where it is cut', asy
   const host = tinyHost((event) => events.push(event));
   await new Run(host, settings).execute();
   const reading = events.find((event) => event.type === 'reading');
-  const shown = await previewOf(host, settings, tinyModel());
+  const shown = await firstReading(host, settings, tinyModel());
   expect(shown).toEqual({ task: reading?.task, tokens: reading?.tokens, cut: false });
   expect(shown?.tokens.some(({ isLabel }) => isLabel)).toBe(true);
 
   const long = { ...host, taskReader: () => longTask };
-  expect(await previewOf(long, settings, tinyModel())).toMatchObject({ cut: true });
+  expect(await firstReading(long, settings, tinyModel())).toMatchObject({ cut: true });
 });
 
 /** The tiny task, each sentence longer than a prompt may be. */

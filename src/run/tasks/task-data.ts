@@ -353,7 +353,7 @@ const unknownTask = (what: string): GorpError =>
  *
  * @throws GorpError `model/…`, `text/…`, `tasks/…`, `settings/…`.
  */
-export async function previewOf(host: TaskHost, settings: RunSettings, texts: ModelTexts): Promise<Reading | null> {
+export async function firstReading(host: TaskHost, settings: RunSettings, texts: ModelTexts): Promise<Reading | null> {
   const { tokenizer } = await discarding(texts, () => readTexts(texts, settings.training));
   const [task] = settings.order;
   const first = await shownExample(host, task, settings, tokenizer);

@@ -130,15 +130,15 @@ function splitAt(expression: RegExp, behavior: Behavior, isInverted = false): Pr
       .map(({ begin, end }) => ({ text: text.slice(begin, end), isFirst: isFirst && begin === 0 }));
 }
 
-interface Place {
+interface Span {
   readonly begin: number;
   end: number;
   /** Whether the text is split at it. */
   readonly isMatch: boolean;
 }
 
-function places(text: string, expression: RegExp, isInverted: boolean): Place[] {
-  const found: Place[] = [];
+function places(text: string, expression: RegExp, isInverted: boolean): Span[] {
+  const found: Span[] = [];
   let at = 0;
   for (const { index, 0: match } of text.matchAll(expression)) {
     if (at < index) found.push({ begin: at, end: index, isMatch: isInverted });
@@ -149,13 +149,13 @@ function places(text: string, expression: RegExp, isInverted: boolean): Place[] 
   return found;
 }
 
-function joined(found: Place[], behavior: Behavior): Place[] {
+function joined(found: Span[], behavior: Behavior): Span[] {
   if (behavior === 'Isolated') return found;
   if (behavior === 'Removed') return found.filter(({ isMatch }) => !isMatch);
-  const isMerged = (one: Place, before: boolean): boolean =>
+  const isMerged = (one: Span, before: boolean): boolean =>
     behavior === 'Contiguous' ? one.isMatch === before : one.isMatch && !before;
   const isBackwards = behavior === 'MergedWithNext';
-  const parts: Place[] = [];
+  const parts: Span[] = [];
   let before = false;
   for (const one of isBackwards ? found.toReversed() : found) {
     const last = parts.at(-1);

@@ -48,7 +48,7 @@ export interface Asking extends Answering {
 }
 
 /** Files of rounds from disk: a folder's, or one zip of them. */
-export interface GivenFile {
+export interface RoundFile {
   path: string;
   file: Blob;
 }
@@ -56,7 +56,7 @@ export interface GivenFile {
 /** Commands to the worker that tries models. It does one thing after another; `stop` interrupts an answer. */
 export type TryCommand =
   /** Opens the rounds stored in this browser, or those in files. */
-  | { type: 'open'; files: readonly GivenFile[] | null; model: ModelChoice; access: ModelAccess }
+  | { type: 'open'; files: readonly RoundFile[] | null; model: ModelChoice; access: ModelAccess }
   | { type: 'examples'; task: string }
   | { type: 'ask'; asking: Asking }
   /** Asks the model before training the test examples of a task, starting at one of them. */

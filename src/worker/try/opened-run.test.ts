@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runKeepingRounds } from '../../testing/saved-run.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
-import type { GivenFile } from './messages.ts';
+import type { RoundFile } from './messages.ts';
 import { openRunFiles } from './opened-run.ts';
 
 const FOLDER = 'logs_and_outputs/order_custom/outputs';
-let files: GivenFile[];
+let files: RoundFile[];
 
 beforeAll(async () => {
   const { rounds } = await runKeepingRounds(tinySettings('seq-lora', { epochs: 1 }));
@@ -14,8 +14,8 @@ beforeAll(async () => {
   );
 }, 180_000); // on a new machine the kernels are compiled at first use
 
-const without = (part: string): GivenFile[] => files.filter(({ path }) => !path.includes(part));
-const rounds = async (given: readonly GivenFile[]) =>
+const without = (part: string): RoundFile[] => files.filter(({ path }) => !path.includes(part));
+const rounds = async (given: readonly RoundFile[]) =>
   (await openRunFiles(given))?.rounds.map(({ round, name, hasWeights }) => [round, name, hasWeights]);
 
 describe('the files of a run', () => {

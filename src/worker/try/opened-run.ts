@@ -4,7 +4,7 @@ import { AnswersOverRounds, readPredictions } from '../../run/files/predictions.
 import { openSavedRound, type SavedRound } from '../../run/files/saved-round.ts';
 import type { Results } from '../../run/results/results.ts';
 import { byteFile } from '../private-files.ts';
-import type { GivenFile } from './messages.ts';
+import type { RoundFile } from './messages.ts';
 
 /** A round of a run, and the place of its files. */
 interface RoundFolder {
@@ -36,7 +36,7 @@ const NAMED = /^(\d+)-/;
  * @returns null if there is no round at all.
  * @throws GorpError `run/bad-round` if no round can be opened, `run/bad-predictions`.
  */
-export async function openRunFiles(files: readonly GivenFile[]): Promise<RunFiles | null> {
+export async function openRunFiles(files: readonly RoundFile[]): Promise<RunFiles | null> {
   const folders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].sort(inOrder);
   if (folders.length === 0) return null;
   const { results, changed, path: last, round } = await lastRound(files, folders);
@@ -81,7 +81,7 @@ const parentOf = (folder: string): string => folder.slice(0, folder.length - nam
 
 /** The last round that can be opened. @throws GorpError `run/bad-round` of the last if none can. */
 async function lastRound(
-  files: readonly GivenFile[],
+  files: readonly RoundFile[],
   folders: readonly string[],
 ): Promise<SavedRound & { path: string }> {
   let problem: unknown;
@@ -96,7 +96,7 @@ async function lastRound(
   throw problem;
 }
 
-const openFolder = (files: readonly GivenFile[], folder: string): Promise<SavedRound> =>
+const openFolder = (files: readonly RoundFile[], folder: string): Promise<SavedRound> =>
   openSavedRound((name) => {
     const found = files.find(({ path }) => path === folder + name);
     return Promise.resolve(found ? byteFile(name, found.file) : null);

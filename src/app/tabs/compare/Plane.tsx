@@ -9,12 +9,6 @@ import { Section } from '../../ui/blocks.tsx';
 import type { SettingsGroup } from './settings-groups.ts';
 import styles from './compare.module.css';
 
-/** A point of a drawing, in CSS pixels. */
-interface Place {
-  readonly x: number;
-  readonly y: number;
-}
-
 interface Box {
   readonly left: number;
   readonly right: number;
@@ -23,7 +17,7 @@ interface Box {
 }
 
 /** Position of a label: `y` is its vertical middle, `anchor` the part of it at `x`. */
-interface DotLabel extends Place {
+interface DotLabel extends Point {
   readonly anchor: 'start' | 'middle' | 'end';
 }
 
@@ -41,7 +35,7 @@ const RADIUS = 6;
  * @param named the dots that have labels, with the width of each label.
  */
 export function dotLabels(
-  dots: readonly Place[],
+  dots: readonly Point[],
   named: readonly { readonly dot: number; readonly width: number }[],
   frame: Box,
 ): DotLabel[] {
@@ -64,7 +58,7 @@ export function dotLabels(
 
 const ANCHORS = ['middle', 'start', 'end'] as const;
 
-const placesAround = ({ x, y }: Place): DotLabel[] => [
+const placesAround = ({ x, y }: Point): DotLabel[] => [
   { x: x + BESIDE, y, anchor: 'start' },
   { x: x - BESIDE, y, anchor: 'end' },
   ...[y - ABOVE, y + ABOVE].flatMap((height) => ANCHORS.map((anchor) => ({ x, y: height, anchor }))),
@@ -168,7 +162,7 @@ function chartOf(dots: readonly Dot[], front: readonly Dot[], isBest: (dot: Dot)
     formatY: points,
     legend: 'none',
     over: (toPlace) => {
-      const at = (px: number, py: number): Place => {
+      const at = (px: number, py: number): Point => {
         const [left, top] = toPlace(px, py) ?? [0, 0];
         return { x: left, y: top };
       };

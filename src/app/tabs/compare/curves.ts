@@ -4,7 +4,7 @@ import type { ChartLine } from '../../../charts/chart.ts';
 import { generalTextStates } from '../../../run/results/known-before.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
-import type { Numbers } from '../../charts/save.tsx';
+import type { ChartNumbers } from '../../charts/save.tsx';
 import { drawnIndices, lineStyles, type RoundPoint, withGaps } from '../../charts/Figure.tsx';
 import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
 import { matrixOf, measuresIn, type ScoreView } from '../../state/scores.ts';
@@ -129,7 +129,7 @@ export function thinnedLine(line: OverlayLine): OverlayLine {
 }
 
 /** The numbers of lines, one row per point; for means, with the ends of the band. */
-export function lineNumbers(lines: readonly OverlayLine[], xName: string, yName: string): Numbers {
+export function lineNumbers(lines: readonly OverlayLine[], xName: string, yName: string): ChartNumbers {
   const isMean = lines.some(({ points }) => points.some(({ runs }) => runs !== undefined));
   return {
     columns: ['line', xName, yName, ...(isMean ? ['low', 'high', 'runs'] : [])],

@@ -1,5 +1,5 @@
 import { isPlainInShells } from '../../../base/visible.ts';
-import { type GgufDtype, learnedName, linesToAsk, mergedName, recipeNames } from '../../../gguf/names.ts';
+import { type GgufDtype, learnedSlug, linesToAsk, mergedName, recipeNames } from '../../../gguf/names.ts';
 import { FILE_SUFFIX, type OnnxDtype } from '../../../onnx/dtypes.ts';
 import type { RoundUse } from '../../../run/files/round-use.ts';
 import { isGgufName } from '../../../weights/gguf/splits.ts';
@@ -241,7 +241,7 @@ const NOT_RUN = 'These lines follow its documentation; they were not run by this
 function ggufSnippets(use: RoundUse, dtype: GgufDtype): Snippet[] {
   const archive = archiveName({ what: 'gguf', dtype }, use.learned);
   const folder = folderOf(archive);
-  const name = learnedName(use.learned);
+  const name = learnedSlug(use.learned);
   const file = `${mergedName(use.model, name, dtype)}.gguf`;
   const { ollama, llamaCpp } = linesToAsk(use, { model: file }, name);
   const unpack = `Unpack ${archive} into a folder of that name`;
@@ -276,7 +276,7 @@ function ggufSnippets(use: RoundUse, dtype: GgufDtype): Snippet[] {
 /** T5 as GGUF, which Ollama, LM Studio and llama.cpp's server do not run. */
 function wllama(use: RoundUse, dtype: GgufDtype): Snippet {
   const archive = archiveName({ what: 'gguf', dtype }, use.learned);
-  const file = `${folderOf(archive)}/${mergedName(use.model, learnedName(use.learned), dtype)}.gguf`;
+  const file = `${folderOf(archive)}/${mergedName(use.model, learnedSlug(use.learned), dtype)}.gguf`;
   return {
     id: 'wllama',
     title: 'wllama',
