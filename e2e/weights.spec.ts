@@ -203,6 +203,22 @@ test('a model folder and a GGUF file on this machine are trained in place', asyn
   await page.getByRole('button', { name: /^Remove… the copy of tiny/ }).click();
   await page.getByRole('button', { name: /^Remove for good the copy of tiny/ }).click();
   await expect(page.getByTestId('kept-model')).toHaveCount(0);
+
+  // A test cannot use the browser's picker, but the browser's private file system gives the same kind of handles.
+  await page.evaluate(async (numbers) => {
+    const root = await navigator.storage.getDirectory();
+    const handle = await root.getFileHandle('placed.gguf', { create: true });
+    const writer = await handle.createWritable();
+    await writer.write(Uint8Array.from(numbers));
+    await writer.close();
+    Object.assign(globalThis, { showOpenFilePicker: () => Promise.resolve([handle]) });
+  }, Array.from(tinyLlamaGguf()));
+  await page.getByText('Choose files', { exact: true }).click();
+  await expect(field).toContainText('placed.gguf: 1 file,');
+  await expect(page.getByTestId('keep-model')).toContainText('or you are asked whether');
+  await page.reload();
+  await expect(field, 'found where it was, without a copy').toContainText('placed.gguf: 1 file,');
+  await expect(page.getByTestId('kept-model')).toHaveCount(0);
   expect(await storedWeights(page, 'of other servers')).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
 });
 

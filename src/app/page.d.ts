@@ -29,4 +29,10 @@ declare global {
     suggestedName: string;
     types: { accept: Record<string, string[]> }[];
   }): Promise<FileSystemFileHandle>;
+  function showOpenFilePicker(options: { multiple: boolean }): Promise<FileSystemFileHandle[]>;
+  interface FileSystemHandle {
+    queryPermission(of: { mode: 'read' }): Promise<PermissionState>;
+    /** Asks the person; only while a click is handled. */
+    requestPermission(of: { mode: 'read' }): Promise<PermissionState>;
+  }
 }

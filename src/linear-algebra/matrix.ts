@@ -117,6 +117,9 @@ export function concatColumns(a: Matrix, b: Matrix): Matrix {
   return out;
 }
 
+/** The nearest f32 values. */
+export const single = ({ rows, columns, data }: Matrix): Matrix => ({ rows, columns, data: data.map(Math.fround) });
+
 /** a − b. @throws GorpError `internal/shape` */
 export function subtract(a: Matrix, b: Matrix): Matrix {
   if (a.rows !== b.rows || a.columns !== b.columns) throw shapeError(`${shape(a)} − ${shape(b)}`);

@@ -77,14 +77,15 @@ interface PickedProps {
 
 /** A model folder, or its files, picked or dropped; read in place. */
 function PickedModelField({ issue }: PickedProps) {
-  const { takeModel, keepModel, removeKept } = usePage();
+  const { takeModel, reopenModel, keepModel, removeKept } = usePage();
   const kept = usePageState(({ keptModels }) => keptModels);
   const keeping = usePageState((state) => state.keeping);
   const name = usePageState(({ draft }) => draft.model.slice('picked:'.length));
   const files = usePageState(({ access }) => access.picked.get(name));
   const checking = usePageState(({ checkingModel }) => checkingModel);
-  const take = (picked: Picked | null): void => {
-    if (picked !== null) void takeModel(picked);
+  const isPlaced = usePageState(({ placed }) => placed === name);
+  const take = (picked: Picked | null, handles?: FileSystemFileHandle[]): void => {
+    if (picked !== null) void takeModel(picked, handles);
   };
   const used = modelFilesOf(files ?? []);
   return (
@@ -93,17 +94,28 @@ function PickedModelField({ issue }: PickedProps) {
         {checking !== null
           ? `Checking the files of ${checking}…`
           : used.length === 0
-            ? 'Drop a model folder or GGUF file here, or'
+            ? `Drop ${name === '' ? 'a model folder or GGUF file' : `the files of ${name}`} here, or`
             : `${name}: ${used.length} ${used.length === 1 ? 'file' : 'files'}, ${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}`}
       </p>
       <div className="buttons">
         <PickFiles label="Choose a folder" folder testId="pick-model-folder" take={(list) => take(pickedFrom(list))} />
-        <PickFiles label="Choose files" multiple testId="pick-model-files" take={(list) => take(pickedFrom(list))} />
+        <PickFiles
+          label="Choose files"
+          multiple
+          places
+          testId="pick-model-files"
+          take={(list, handles) => take(pickedFrom(list), handles)}
+        />
+        {used.length === 0 && isPlaced && (
+          <button type="button" data-testid="reopen-model" onClick={() => void reopenModel(name)}>
+            Open {name} again
+          </button>
+        )}
       </div>
       {used.length > 0 && !kept.some((one) => one.name === name) && (
         <button type="button" data-testid="keep-model" disabled={keeping !== null} onClick={() => void keepModel(name)}>
           {keeping === null
-            ? `Keep a copy in this browser (${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}), or it is asked for after each reload`
+            ? `Keep a copy in this browser (${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}), or ${isPlaced ? 'you are asked whether the page may read it' : 'it is asked for'} after each reload`
             : `Copying: ${bytes(keeping)}…`}
         </button>
       )}

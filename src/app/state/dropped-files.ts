@@ -5,7 +5,15 @@ import { parseModelReference, pickedReference } from '../../weights/model-refere
 import type { ModelAccess } from '../../weights/source.ts';
 import type { AheadFunctions } from '../../worker/protocol.ts';
 import type { CompareActions } from './compare.ts';
-import { keepModel, type KeptModel, keptModels, openKept, removeKept } from './kept-models.ts';
+import {
+  keepModel,
+  type KeptModel,
+  keptModels,
+  openKept,
+  openPlace,
+  rememberPlace,
+  removeKept,
+} from './kept-models.ts';
 import { nameOfFiles, type Picked } from './models.ts';
 import { isReport } from './results-file.ts';
 import { isActive, type RunSlice } from './run-state.ts';
@@ -237,16 +245,26 @@ export interface DropSlice {
   readonly keptModels: readonly KeptModel[];
   /** The bytes copied so far of the model that is being copied; null if none is. */
   readonly keeping: number | null;
+  /** The model whose place on the disk the browser remembers; it may have to ask before the page reads it again. */
+  readonly placed: string | null;
 }
 
-export const dropSlice: DropSlice = { checkingModel: null, dropProblem: null, keptModels: [], keeping: null };
+export const dropSlice: DropSlice = {
+  checkingModel: null,
+  dropProblem: null,
+  keptModels: [],
+  keeping: null,
+  placed: null,
+};
 
 /** Actions on files that a person drops on the page or chooses as a model. */
 export interface FileActions {
   /** Takes files up where they belong, or says why not (`dropProblem`). */
   readonly takeFiles: (files: readonly GivenFile[] | Promise<readonly GivenFile[]>) => Promise<void>;
-  /** Checks the files of a model, and chooses it if they can be used. */
-  readonly takeModel: (picked: Picked) => Promise<void>;
+  /** Checks the files of a model, and chooses it if they can be used. @param handles their places, if they are known. */
+  readonly takeModel: (picked: Picked, handles?: readonly FileSystemFileHandle[]) => Promise<void>;
+  /** Reads a model again where it was chosen before; the browser may ask the person. */
+  readonly reopenModel: (name: string) => Promise<void>;
   /** Copies the files of a model that was given, so that it is found again after a reload. */
   readonly keepModel: (name: string) => Promise<void>;
   /** Removes such a copy. */
@@ -335,9 +353,10 @@ export function createFileActions(
     const { draft, access, keptModels: kept } = getState();
     const reference = parseModelReference(draft.model);
     if (reference?.kind !== 'picked' || access.picked.has(reference.name)) return;
-    if (!kept.some(({ name }) => name === reference.name)) return;
-    const files = await openKept(reference.name);
-    if (files !== null && !getState().access.picked.has(reference.name)) setUp.giveFiles(reference.name, files);
+    const { name } = reference;
+    const files = kept.some((one) => one.name === name) ? await openKept(name) : await openPlace(name, false);
+    if (files === 'locked') setState({ placed: name });
+    else if (files !== null && !getState().access.picked.has(name)) setUp.giveFiles(name, files);
   };
   store.subscribe(({ draft }, before) => {
     if (draft.model !== before.draft.model) void giveKept();
@@ -365,7 +384,20 @@ export function createFileActions(
       await listKept();
       await giveKept();
     },
-    takeModel: (picked) => guarded(() => takeModel(picked)),
+    takeModel: (picked, handles) =>
+      guarded(async () => {
+        await takeModel(picked);
+        const isTaken = getState().access.picked.get(picked.name) === picked.files;
+        if (handles && isTaken && (await rememberPlace(picked.name, handles))) setState({ placed: picked.name });
+      }),
+    reopenModel: (name) =>
+      guarded(async () => {
+        const files = await openPlace(name, true);
+        if (files === 'locked') return;
+        setState({ placed: null });
+        if (files !== null) return setUp.giveFiles(name, files);
+        throw new GorpError('run/files-moved', `${name} is no longer where it was.`, 'Choose its files again.');
+      }),
     takeFiles: (files) => guarded(async () => take(await files)),
     closeDropProblem: () => setState({ dropProblem: null }),
   };

@@ -1,3 +1,4 @@
+import { createStore, del, get, set } from 'idb-keyval';
 import { GorpError } from '../../base/errors.ts';
 import { modelFilesOf, type PickedFile } from '../../weights/picked-folder.ts';
 import type { Picked } from './models.ts';
@@ -111,4 +112,41 @@ async function removeFrom(all: FileSystemDirectoryHandle, key: string): Promise<
   await all.removeEntry(key, { recursive: true }).catch((thrown: unknown) => {
     if (!(thrown instanceof DOMException && thrown.name === 'NotFoundError')) throw thrown;
   });
+}
+
+const places = () => createStore('gorp-web-places', 'files');
+
+/** Remembers where on the disk the files of a model are, in browsers whose file picker tells it. */
+export async function rememberPlace(name: string, handles: readonly FileSystemFileHandle[]): Promise<boolean> {
+  try {
+    await set(name, handles, places());
+    return true;
+  } catch {
+    return false; // the page works without it
+  }
+}
+
+/**
+ * Opens the files of a model where they were chosen before.
+ *
+ * @param mayAsk whether to ask the person for permission, which browsers allow only while a click is handled.
+ * @returns the files; `locked` if the person has to allow it; null if no place is known, or they are no longer there.
+ */
+export async function openPlace(name: string, mayAsk: boolean): Promise<PickedFile[] | 'locked' | null> {
+  try {
+    const handles = (await get<FileSystemFileHandle[]>(name, places())) ?? [];
+    for (const handle of handles) {
+      const permission = await (mayAsk
+        ? handle.requestPermission({ mode: 'read' })
+        : handle.queryPermission({ mode: 'read' }));
+      if (permission !== 'granted') return 'locked';
+    }
+    const files = await Promise.all(
+      handles.map(async (handle) => ({ path: handle.name, blob: await handle.getFile() })),
+    );
+    return files.length === 0 ? null : files;
+  } catch {
+    await del(name, places()).catch(() => undefined);
+    return null;
+  }
 }

@@ -1,7 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PrivateFileSystem } from '../../testing/private-file-system.ts';
-import { keepModel, keptModels, openKept, removeKept } from './kept-models.ts';
+import { keepModel, keptModels, openKept, openPlace, rememberPlace, removeKept } from './kept-models.ts';
 import { type Picked, pickedFrom } from './models.ts';
+
+/** The entries of the browser’s database: a real one cannot hold stand-ins of handles. */
+const database = new Map<string, unknown>();
+vi.mock('idb-keyval', () => ({
+  createStore: () => null,
+  get: (key: string) => Promise.resolve(database.get(key)),
+  set: (key: string, value: unknown) => Promise.resolve(database.set(key, value)),
+  del: (key: string) => Promise.resolve(database.delete(key)),
+}));
 
 const file = (name: string, path = ''): File => Object.assign(new File(['x'], name), { webkitRelativePath: path });
 
@@ -50,5 +59,37 @@ describe('a copy of a model', () => {
       ).rejects.toMatchObject({ code: 'store/quota' });
       expect(await keptModels(), `change ${at}`).toEqual([]);
     }
+  });
+});
+
+describe('the place of a model on the disk', () => {
+  const handle = (permission: () => PermissionState, getFile: () => Promise<File>): FileSystemFileHandle =>
+    ({
+      name: '7B.gguf',
+      queryPermission: () => Promise.resolve(permission()),
+      requestPermission: () => Promise.resolve<PermissionState>('granted'),
+      getFile,
+    }) as unknown as FileSystemFileHandle;
+
+  it('is remembered: its file is read again, after a question if the browser wants one', async () => {
+    let permission: PermissionState = 'prompt';
+    await rememberPlace('7B.gguf', [
+      handle(
+        () => permission,
+        () => Promise.resolve(file('7B.gguf')),
+      ),
+    ]);
+    expect(await openPlace('7B.gguf', false), 'not without a click').toBe('locked');
+    expect(await openPlace('7B.gguf', true)).toMatchObject([{ path: '7B.gguf' }]);
+    permission = 'granted';
+    expect(await openPlace('7B.gguf', false)).toMatchObject([{ path: '7B.gguf' }]);
+    expect(await openPlace('another.gguf', true)).toBeNull();
+  });
+
+  it('is forgotten once the file is no longer there', async () => {
+    const gone = (): Promise<File> => Promise.reject(new DOMException('gone', 'NotFoundError'));
+    await rememberPlace('7B.gguf', [handle(() => 'granted', gone)]);
+    expect(await openPlace('7B.gguf', false)).toBeNull();
+    expect(database.has('7B.gguf')).toBe(false);
   });
 });

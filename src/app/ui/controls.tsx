@@ -13,13 +13,28 @@ interface PickFilesProps {
   folder?: boolean;
   disabled?: boolean;
   testId?: string;
-  take: (files: File[]) => void;
+  /** @param handles where the files are, if the browser's picker tells it and `places` asks for it. */
+  take: (files: File[], handles?: FileSystemFileHandle[]) => void;
+  places?: boolean;
 }
 
 /** A button that asks for files and passes on those chosen, if any. */
-export function PickFiles({ label, accept, multiple, folder = false, disabled, testId, take }: PickFilesProps) {
+export function PickFiles({ label, accept, multiple, folder = false, disabled, testId, take, places }: PickFilesProps) {
+  const pick = async (): Promise<void> => {
+    const handles = await showOpenFilePicker({ multiple: multiple === true }).catch(() => []); // closed without a choice
+    const files = await Promise.all(handles.map((handle) => handle.getFile()));
+    if (files.length > 0) take(files, handles);
+  };
   return (
-    <label className="button" data-disabled={disabled}>
+    <label
+      className="button"
+      data-disabled={disabled}
+      onClick={(event) => {
+        if (places !== true || disabled === true || !('showOpenFilePicker' in globalThis)) return;
+        event.preventDefault();
+        void pick();
+      }}
+    >
       {label}
       <input
         type="file"

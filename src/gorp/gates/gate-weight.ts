@@ -3,7 +3,7 @@ import type { Device } from '../../device/device.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { squares } from '../../graph/ops/optimizer.ts';
 import { plainTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
-import type { Matrix } from '../../linear-algebra/matrix.ts';
+import { type Matrix, single } from '../../linear-algebra/matrix.ts';
 import { Stack } from '../part/stack.ts';
 import {
   type DeviceTensor,
@@ -169,7 +169,7 @@ export class GateWeight {
     this.#uploadPrevious();
     this.write(one(tasks - 1));
     const ended = training ? task - 1 : task;
-    if (ended > 0) this.space = await readHostMatrix(saved, gateSpace(this.name), columns);
+    if (ended > 0) this.space = single(await readHostMatrix(saved, gateSpace(this.name), columns));
     if (!training) return;
     this.uploadSpace();
     await restoreTensors(this.#ofStep(), saved);

@@ -16,7 +16,7 @@ import { activation } from '../../graph/ops/elementwise.ts';
 import { batchedMatmul, matmul } from '../../graph/ops/matmul.ts';
 import { rmsNorm } from '../../graph/ops/norm.ts';
 import { type StoredTensor, type Tensor, plainTensor, storeTensor } from '../../graph/tensor.ts';
-import { type Matrix, columnSlice, energy, matrix, transpose } from '../../linear-algebra/matrix.ts';
+import { type Matrix, columnSlice, energy, matrix, single, transpose } from '../../linear-algebra/matrix.ts';
 import { svd } from '../../linear-algebra/svd.ts';
 import { plainLayers } from '../../models/layers.ts';
 import type { Network, TrainingBatch } from '../../models/network.ts';
@@ -265,7 +265,7 @@ export class Gates implements Part {
   grow(reads: GateReads, task: number, tasks: number): void {
     const { threshold, energyOf } = this.plan;
     const share = thresholdOf({ threshold, rises: true }, task, tasks);
-    this.weights.forEach((part, i) => (part.space = grownGateSpace(part.space, reads[i], share, energyOf)));
+    this.weights.forEach((part, i) => (part.space = single(grownGateSpace(part.space, reads[i], share, energyOf))));
   }
 
   /** Clears the gradients, if micro-batches are added up. */
@@ -290,13 +290,13 @@ export class Gates implements Part {
     for (const part of this.weights) part.reserve(pairs, pairs * GATE_PROMPTS);
   }
 
-  /** Maximum bytes of the spaces, in f64 on the host as in a saved state. */
+  /** Maximum bytes of the spaces. */
   savedBytes(tasks: number): number {
-    return this.weights.reduce((sum, { columns }) => sum + 8 * columns * Math.min(columns, tasks * GATE_PROMPTS), 0);
+    return this.weights.reduce((sum, { columns }) => sum + 4 * columns * Math.min(columns, tasks * GATE_PROMPTS), 0);
   }
 
   hostBytes(tasks: number): number {
-    return this.savedBytes(tasks);
+    return 2 * this.savedBytes(tasks); // in f64
   }
 
   state(training: boolean): StateTensor[] {

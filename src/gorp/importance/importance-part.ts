@@ -270,7 +270,7 @@ export class Importance implements Part {
   }
 
   state(): StateTensor[] {
-    return [...this.#tensors].map(([name, tensor]) => hostTensor(name, tensor));
+    return [...this.#tensors].map(([name, tensor]) => hostTensor(name, tensor, 'F64'));
   }
 
   async restore(saved: SavedTensors, { training }: SavedProgress): Promise<void> {

@@ -66,9 +66,8 @@ export class Merging implements Part {
     return this.#layers.reduce((sum, { adapters: { B } }) => sum + B.rows * B.columns, 0);
   }
 
-  /** In f64, as the host holds it. */
   savedBytes(): number {
-    return 8 * this.#numbers;
+    return 4 * this.#numbers;
   }
 
   hostBytes(): number {

@@ -94,8 +94,8 @@ export const frozenTensor = (tensor: string): string => `frozen/${tensor}`;
 /** Name of a part of all gates of adapters. */
 export const gateTensor = (part: string): string => `gate/${part}`;
 
-/** A matrix of the host. @param dtype F32 only if all values are of that type. */
-export function hostTensor(name: string, { rows, columns, data }: Matrix, dtype: 'F32' | 'F64' = 'F64'): StateTensor {
+/** A matrix of the host, whose values are of type `dtype`. */
+export function hostTensor(name: string, { rows, columns, data }: Matrix, dtype: 'F32' | 'F64' = 'F32'): StateTensor {
   const read = (): StateNumbers => (dtype === 'F32' ? Float32Array : Float64Array).from(data);
   return { name, place: 'earlier', dtype, rows, columns, read: () => Promise.resolve(read()) };
 }

@@ -108,9 +108,7 @@ const directionsName = (tensor: string, task: number): string => `directions_${t
 
 /** Main directions of each learned task, by tensor or input, to save: values of f32. */
 export const directionsToSave = (directions: ReadonlyMap<string, readonly Matrix[]>): StateTensor[] =>
-  [...directions].flatMap(([name, tasks]) =>
-    tasks.map((one, i) => hostTensor(directionsName(name, i + 1), one, 'F32')),
-  );
+  [...directions].flatMap(([name, tasks]) => tasks.map((one, i) => hostTensor(directionsName(name, i + 1), one)));
 
 /** Reads the main directions of each learned task from a saved state. @param tasks learned so far. @throws GorpError `run/state-does-not-fit`. */
 export async function savedDirections(

@@ -3,6 +3,7 @@ import {
   type Matrix,
   matrix,
   multiply,
+  single,
   transpose,
   transposeMultiply,
 } from '../../linear-algebra/matrix.ts';
@@ -40,8 +41,7 @@ export function addDirections(earlier: readonly Matrix[], own: Matrix): Matrix[]
   const all = [...earlier, own];
   const most = storedOf(all.length);
   return all.map((one) => {
-    const { rows, columns, data } = columnSlice(one, 0, Math.min(most, one.columns));
-    return { rows, columns, data: data.map(Math.fround) };
+    return single(columnSlice(one, 0, Math.min(most, one.columns)));
   });
 }
 

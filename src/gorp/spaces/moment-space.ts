@@ -1,5 +1,5 @@
 import type { Device } from '../../device/device.ts';
-import { type Matrix, matrix, transpose } from '../../linear-algebra/matrix.ts';
+import { type Matrix, matrix, single, transpose } from '../../linear-algebra/matrix.ts';
 import type { MomentSpacePlan } from '../part/method-plan.ts';
 import { Stack } from '../part/stack.ts';
 import { type DeviceTensor, hostTensor, readHostMatrix, type SavedTensors, type StateTensor } from '../part/state.ts';
@@ -35,7 +35,7 @@ export class MomentSpace implements GroupSpace {
   /** The side of the projected matrices on which S acts. */
   readonly side: Side;
 
-  /** S [dimension, k] of each tensor; absent before the first task. */
+  /** S [dimension, k] of each tensor, as the f32 values of the device; absent before the first task. */
   readonly spaces = new Map<string, Matrix>();
   /** Main directions [dimension, ≤ 16] of each learned task, by tensor, to compare tasks. */
   readonly directions = new Map<string, Matrix[]>();
@@ -120,7 +120,8 @@ export class MomentSpace implements GroupSpace {
   async restore(saved: SavedTensors, tasks: number): Promise<void> {
     if (tasks === 0) return;
     for (const name of this.names) {
-      this.spaces.set(name, await readHostMatrix(saved, spaceName(name), this.dimension));
+      // Earlier versions saved it in f64.
+      this.spaces.set(name, single(await readHostMatrix(saved, spaceName(name), this.dimension)));
       this.directions.set(name, await savedDirections(saved, name, this.dimension, tasks));
     }
     this.upload();

@@ -4,7 +4,7 @@ import { compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { orthonormality } from '../../graph/ops/square-measures.ts';
 import { plainTensor, storeTensor } from '../../graph/tensor.ts';
-import { type Matrix, transposeMultiply } from '../../linear-algebra/matrix.ts';
+import { type Matrix, single, transposeMultiply } from '../../linear-algebra/matrix.ts';
 import type { MeasuredGroup } from '../part/layer-statistics.ts';
 import type { MomentSpacePlan } from '../part/method-plan.ts';
 import type { DistinctInput, EndedTask, NamedGrowth, Part } from '../part/part.ts';
@@ -38,7 +38,7 @@ async function growFromMoments(
       growth: growSpace({ space: space.spaces.get(name) ?? null, moment, threshold }),
       directions: directionsOfMoment(unprojected, threshold),
     }));
-    for (const { name, growth } of grown) space.spaces.set(name, growth.space);
+    for (const { name, growth } of grown) space.spaces.set(name, single(growth.space));
     space.upload();
     const errors = await measureOrthonormality(device, space);
     for (const [i, { name, growth, directions }] of grown.entries()) {
@@ -160,13 +160,12 @@ export class MomentSpaces implements Part {
     return 4 * spaces.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
   }
 
-  /** S is saved in f64, as the host holds it; on the device it is f32. */
   savedBytes(tasks: number): number {
-    return this.#spaces.reduce((sum, space) => sum + 8 * (space.S?.tensor.elements ?? 0) + directions(space, tasks), 0);
+    return this.#spaces.reduce((sum, space) => sum + 4 * (space.S?.tensor.elements ?? 0) + directions(space, tasks), 0);
   }
 
   hostBytes(tasks: number): number {
-    return this.savedBytes(tasks);
+    return 2 * this.savedBytes(tasks); // in f64
   }
 }
 

@@ -2,7 +2,8 @@ import { useEffect } from 'react';
 import type { ModelSummary } from '../../../run/files/model-line.ts';
 import { EMBEDDED_MODELS, type EmbeddedModel } from '../../../weights/embedded-models.ts';
 import type { ModelProgress, StoredModel } from '../../../weights/model-messages.ts';
-import { atCommit } from '../../../weights/model-reference.ts';
+import { atCommit, pickedReference } from '../../../weights/model-reference.ts';
+import type { KeptModel } from '../../state/kept-models.ts';
 import { roomLeft } from '../../state/models.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { paceTexts } from '../../state/phase.ts';
@@ -138,8 +139,10 @@ function Storage() {
 /** The models stored in this browser. */
 function StoredModels() {
   const stored = usePageState((state) => state.models.stored);
+  const kept = usePageState(({ keptModels }) => keptModels);
   if (stored === null) return <p className="second">Loading…</p>;
-  if (stored.length === 0) return <p className="second">None yet. The first run with a model stores it here.</p>;
+  if (stored.length + kept.length === 0)
+    return <p className="second">None yet. The first run with a model stores it here.</p>;
   return (
     <div className="scroll">
       <table className={`table ${styles.models}`}>
@@ -157,9 +160,49 @@ function StoredModels() {
           {stored.map((model) => (
             <Row key={model.folder} model={model} />
           ))}
+          {kept.map((model) => (
+            <KeptRow key={model.name} model={model} />
+          ))}
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** A copy of a model of this machine. */
+function KeptRow({ model: { name, bytes: size } }: { model: KeptModel }) {
+  const { chooseModel, removeKept } = usePage();
+  const active = usePageState(({ run }) => isActive(run.status));
+  const model = pickedReference(name);
+  const needed = useTaughtState(({ models }) => models.filter((one) => one.model?.settings.model === model).length);
+  return (
+    <tr>
+      <th scope="row">
+        {name}
+        <span className="second">a copy of files on this machine</span>
+      </th>
+      <td className="number">{bytes(size)}</td>
+      <td className="acts">
+        <button
+          type="button"
+          className="act"
+          disabled={active}
+          aria-label={`Choose ${name}`}
+          onClick={() => chooseModel(model)}
+        >
+          Choose
+        </button>
+        <AskTwice
+          verb="Remove"
+          of={`the copy of ${name}`}
+          what={needed === 0 ? '' : `: ${needing(needed)} it, and would ask for its files`}
+          isShort
+          className="act"
+          isDisabled={active}
+          act={() => void removeKept(name)}
+        />
+      </td>
+    </tr>
   );
 }
 
@@ -191,7 +234,7 @@ function Row({ model }: { model: StoredModel }) {
             Choose
           </button>
         )}
-        {model.isComplete ? (
+        {model.isComplete && (
           <button
             type="button"
             className="act"
@@ -201,11 +244,12 @@ function Row({ model }: { model: StoredModel }) {
           >
             Check
           </button>
-        ) : (
+        )}
+        {!model.isComplete && !isEmbedded && (
           <button
             type="button"
             className="act"
-            disabled={busy || active || isEmbedded}
+            disabled={busy || active}
             aria-label={`Resume downloading ${name}`}
             onClick={() => models.fetch(model.reference)}
           >
@@ -235,9 +279,10 @@ function isBaseOf(stored: StoredModel, { settings, commit }: ModelSummary): bool
 
 /** Taught models cannot be asked, exported or taught more without their base. */
 const neededText = (needed: number): string =>
-  needed === 0
-    ? ''
-    : `: ${needed === 1 ? '1 model that you taught needs' : `${needed} models that you taught need`} it, and would have to download it again`;
+  needed === 0 ? '' : `: ${needing(needed)} it, and would have to download it again`;
+
+const needing = (needed: number): string =>
+  needed === 1 ? '1 model that you taught needs' : `${needed} models that you taught need`;
 
 /** The embedded model whose files a folder of the store holds. */
 const embeddedIn = ({ folder }: StoredModel): EmbeddedModel | undefined =>
@@ -251,7 +296,9 @@ function nameOf(model: StoredModel): string {
   return commit === undefined ? reference : repository;
 }
 
-function detailOf({ reference, isComplete }: StoredModel): string {
+function detailOf(model: StoredModel): string {
+  const { reference, isComplete } = model;
+  if (embeddedIn(model)) return isComplete ? '' : 'its small files; a run loads the rest from this page';
   const commit = reference.includes('@') ? `commit ${reference.slice(reference.indexOf('@') + 1).slice(0, 7)}` : '';
   return [commit, isComplete ? '' : 'incomplete'].filter((text) => text !== '').join(', ');
 }
