@@ -352,7 +352,14 @@ test('beside Start, the page says which texts would be cut, and reads them whole
 
 test('a text of one’s own takes the place of the included general text, also in an order file', async ({ page }) => {
   await openWorkbench(page);
-  await choose(page, { method: 'seq-lora', leaveOut: ['field'], trainExamples: 4, testExamples: 2, batchSize: 2 });
+  await choose(page, {
+    method: 'seq-lora',
+    leaveOut: ['field'],
+    trainExamples: 4,
+    testExamples: 2,
+    batchSize: 2,
+    generalText: true,
+  });
   await sources(page).click();
   const line = 'The keeper of the harbor writes down every ship that comes in, and the hour at which it leaves. ';
   await page

@@ -73,7 +73,7 @@ test('a run finishes, shows its measurements and offers them as a file; the next
   const modelRequests = (file: string): number => requests.filter((path) => path.endsWith(`/model/${file}`)).length;
   await installProbe(page);
   await openWorkbench(page);
-  await choose(page, CHOICE);
+  await choose(page, { ...CHOICE, generalText: true });
 
   await test.step('a page that hangs would be noticed', async () => {
     const { cpu, whole } = await longestTask(page, () =>

@@ -15,6 +15,8 @@ export interface Choice {
   testExamples: number;
   batchSize: number;
   sourceLength?: number;
+  /** Whether general text is measured. Not by default: its measurements take as long as the rest of a run this short. */
+  generalText?: boolean;
 }
 
 /** Opens the page and waits until it can be used. */
@@ -24,7 +26,8 @@ export async function openWorkbench(page: Page, url = '/'): Promise<void> {
 }
 
 /** Enters settings. */
-export async function choose(page: Page, { method, leaveOut = [], epochs = 1, ...training }: Choice): Promise<void> {
+export async function choose(page: Page, choice: Choice): Promise<void> {
+  const { method, leaveOut = [], epochs = 1, generalText = false, ...training } = choice;
   await page.getByTestId('preset-select').selectOption('quick');
   for (const task of ['gloss', 'field']) await page.getByLabel('Add a task').selectOption(task);
   if (method !== undefined) await page.getByTestId('method-select').selectOption(method);
@@ -32,6 +35,7 @@ export async function choose(page: Page, { method, leaveOut = [], epochs = 1, ..
     await page.getByLabel(`Leave out ${task}`).click();
     await expect(page.locator(`[data-task="${task}"]`)).toHaveCount(0);
   }
+  if (!generalText) await page.getByLabel('Do not measure general text').click();
   for (const [name, value] of Object.entries({ epochs, ...training })) {
     await page.locator(`[data-setting="training.${name}"]`).fill(String(value));
   }
