@@ -50,7 +50,7 @@ async function mails(file: string, words: readonly [string, string]): Promise<st
 }
 
 const SMALL = ['--model', 'embedded-llama', '--device', 'cpu', '--checkpoint', '0'];
-const SET = ['training.trainExamples=8', 'training.testExamples=4', 'training.epochs=1'].flatMap((set) => [
+const SET = ['training.generalText=none', 'training.trainExamples=8', 'training.testExamples=4', 'training.epochs=1'].flatMap((set) => [
   '--set',
   set,
 ]);
