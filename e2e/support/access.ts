@@ -1,4 +1,4 @@
-import AxeBuilder from '@axe-core/playwright';
+import axe from 'axe-core';
 import { expect, type Page } from '@playwright/test';
 
 /** Rules of axe that depend on colours or on the room that there is. */
@@ -9,13 +9,20 @@ export const LOOKS_ONLY = ['color-contrast', 'target-size', 'scrollable-region-f
  * named.
  */
 export async function violations(page: Page, isTabOnly = false, rules?: string[]): Promise<string[]> {
-  // Legacy mode checks this document only and opens no page to merge results of frames, since there are none.
-  // What passes is not described: naming its elements takes longer than the checks.
-  const axe = new AxeBuilder({ page })
-    .setLegacyMode()
-    .options({ resultTypes: ['violations'], ...(rules && { runOnly: { type: 'rule', values: rules } }) });
-  const { violations: found } = await (isTabOnly ? axe.include('main') : axe).analyze();
-  return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
+  // It is half a megabyte of code, so that a page gets it once.
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe.source);
+  const found = await page.evaluate(
+    async ({ only, values }) => {
+      const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run(only ?? document, {
+        // What passes is not described: naming its elements takes longer than the checks.
+        resultTypes: ['violations'],
+        ...(values && { runOnly: { type: 'rule', values } }),
+      });
+      return violations.map(({ id, nodes }) => ({ id, targets: nodes.map(({ target }) => target.join(' ')) }));
+    },
+    { only: isTabOnly ? 'main' : null, values: rules },
+  );
+  return found.flatMap(({ id, targets }) => targets.map((target) => `${id}: ${target}`));
 }
 
 /** Waits until what a tab shows is loaded and its charts are drawn: they need its width, so their tables come first. */

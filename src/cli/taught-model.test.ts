@@ -50,10 +50,12 @@ async function mails(file: string, words: readonly [string, string]): Promise<st
 }
 
 const SMALL = ['--model', 'embedded-llama', '--device', 'cpu', '--checkpoint', '0'];
-const SET = ['training.generalText=none', 'training.trainExamples=8', 'training.testExamples=4', 'training.epochs=1'].flatMap((set) => [
-  '--set',
-  set,
-]);
+const SET = [
+  'training.generalText=none',
+  'training.trainExamples=8',
+  'training.testExamples=4',
+  'training.epochs=1',
+].flatMap((set) => ['--set', set]);
 const FROM = ['--device', 'cpu', '--checkpoint', '0'];
 
 describe.each(['gorp-plus', 'er'])('a model that %s has taught', (method) => {
