@@ -241,6 +241,7 @@ async function openForAsking(
     known,
     chat: await readerOfChats(base, reading, known),
     settings: results.settings,
+    taughtBefore: results.taughtBefore?.tasks ?? 0,
     answerLength: answerLengthIn(results),
     tasks,
     models: new PreparedModels({ config: known.config, graphs }, await openStage()),

@@ -100,6 +100,7 @@ async function partsWith(more: Partial<AskerParts> = {}): Promise<AskerParts> {
     known,
     chat: known,
     settings: tinySettings('seq-lora'),
+    taughtBefore: 0,
     answerLength: 3,
     tasks: [
       {
@@ -131,6 +132,21 @@ const cpu = (): Provider => ({ kind: 'wasm', note: null });
 const answered = () => events.flatMap((event) => (event.type === 'answered' ? [event] : []));
 
 describe('rounds that are asked', () => {
+  it('are asked an earlier task at the length that it needs, if the last run taught another with shorter texts', async () => {
+    const { training, ...tiny } = tinySettings('seq-lora');
+    const settings = {
+      ...tiny,
+      model: 'org/name',
+      order: ['gloss', 'short'],
+      training: { ...training, sourceLength: 4 },
+    };
+    const ask = async (taughtBefore: number): Promise<void> =>
+      askRounds(await partsWith({ settings, taughtBefore }), asking([1]), cpu());
+    await expect(ask(0), 'as a task of the last run').rejects.toMatchObject({ code: 'tasks/prompt-too-long' });
+    await ask(1);
+    expect(answered().map(({ answer }) => answer.isCut)).toEqual([false]);
+  });
+
   it('answer one after another from one base, of which a tensor at a time is read', async () => {
     const parts = await partsWith();
     await askRounds(parts, asking([0, 1, 2]), cpu());

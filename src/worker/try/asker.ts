@@ -13,6 +13,7 @@ import type { Runtime, TextModel } from '../../onnx/runtime/text-model.ts';
 import type { AnsweredExample, AnsweredTask } from '../../run/files/predictions.ts';
 import type { KnownModel } from '../../run/models/open-network.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
+import { promptLengthNext } from '../../run/settings/starting-values.ts';
 import { fitTurns } from '../../tasks/encode-free.ts';
 import { fitPrompt, type FittedPrompt, type Prompting, promptingOf } from '../../tasks/fit.ts';
 import { encodeLabels } from '../../tasks/labels.ts';
@@ -28,6 +29,8 @@ interface PromptParts {
   /** How it reads conversations: by its chat template, or as plain text if it has none. */
   chat: Reader;
   settings: RunSettings;
+  /** How many tasks of the order the model knew before its last run, which has the lengths of what it taught. */
+  taughtBefore: number;
   /** Maximum number of tokens in an answer of the run's tests. */
   answerLength: number;
   /** Tasks that can be asked, with their labels. */
@@ -79,9 +82,13 @@ async function promptFor(parts: PromptParts, question: Question, most = 0, round
     );
   }
   const { name, kind, form, labels } = task;
+  const isEarlier = settings.order.slice(0, parts.taughtBefore).includes(name);
+  const length = isEarlier
+    ? Math.max(sourceLength, Math.min(promptLengthNext(settings), roomIn(config, sourceLength) - answerLength))
+    : sourceLength;
   if (form === 'chat') {
     const { ids, cut } = await askedAsTested(question, parts, (prompting) =>
-      fitTurns(prompting, name, turnsIn(question.sentence), sourceLength),
+      fitTurns(prompting, name, turnsIn(question.sentence), length),
     );
     return { ids, tokenizer, endIds, isCut: cut, right: rightAnswers(question), labels: [], most: answerLength };
   }
@@ -97,7 +104,7 @@ async function promptFor(parts: PromptParts, question: Question, most = 0, round
     test: [],
   };
   const { ids, cut } = await askedAsTested(question, parts, (prompting) =>
-    fitPrompt(prompting, prompted, question.sentence, sourceLength),
+    fitPrompt(prompting, prompted, question.sentence, length),
   );
   return {
     ids,
@@ -141,15 +148,19 @@ function fitting(
   if (ids.length === 0) {
     throw new GorpError('text/empty-prompt', 'The prompt is empty.', 'Write something to ask the model.');
   }
-  const isDecoder = config.kind === 'decoder-only';
-  const room = isDecoder ? positionsOf(config) - 1 : Math.max(T5_POSITIONS, sourceLength);
-  if (ids.length <= room) return { ids, most: isDecoder ? Math.min(most, room + 1 - ids.length) : most };
+  const room = roomIn(config, sourceLength);
+  if (ids.length <= room)
+    return { ids, most: config.kind === 'decoder-only' ? Math.min(most, room + 1 - ids.length) : most };
   throw new GorpError(
     'text/prompt-too-long',
     `The prompt takes ${ids.length} tokens; this model reads ${room} at most.`,
     'Shorten it, or begin a new conversation.',
   );
 }
+
+/** The longest prompt that a model reads, in tokens. */
+const roomIn = (config: ParsedConfig, sourceLength: number): number =>
+  config.kind === 'decoder-only' ? positionsOf(config) - 1 : Math.max(T5_POSITIONS, sourceLength);
 
 /** The turns of a conversation, with the answers of one round. */
 function turnsOf({ system, before, text }: Extract<Question, { kind: 'chat' }>, round: number): ChatTurn[] {
