@@ -115,7 +115,7 @@ async function inNode(): Promise<Where> {
 const config = fileURLToPath(new URL('page/vite.config.ts', import.meta.url));
 
 /** A browser with the bench page open. */
-export interface BenchBrowser {
+interface BenchBrowser {
   /** Name and version. */
   readonly name: string;
   /** Vendor and name of the adapter. */
@@ -130,7 +130,7 @@ export interface BenchBrowser {
  * @param hardware whether to use the machine's graphics card instead of the browser's software adapter.
  * @throws Error when no browser with WebGPU is found.
  */
-export async function openChromium(hardware: boolean): Promise<BenchBrowser> {
+async function openChromium(hardware: boolean): Promise<BenchBrowser> {
   const executablePath = findBrowser();
   if (executablePath === undefined)
     throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH.');

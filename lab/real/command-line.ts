@@ -8,7 +8,7 @@ import { projectPath } from '../../tools/setup/process.ts';
 import { differences } from '../storm/storm.ts';
 
 /** How to run a program. */
-export interface Running {
+interface Running {
   readonly cwd?: string;
   /** Called with each line of its output. May kill it. */
   readonly onLine?: (line: string, kill: () => void) => void;

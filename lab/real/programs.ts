@@ -11,7 +11,7 @@ import { projectPath } from '../../tools/setup/process.ts';
 import { gorpWeb, ran } from './command-line.ts';
 
 /** The questions to ask, and the programs that answer them. */
-export interface Asking {
+interface Asking {
   /** The output folder of the run, and the path of its last round below it. */
   readonly out: string;
   readonly inOut: string;
@@ -23,7 +23,7 @@ export interface Asking {
 }
 
 /** A program and how many of the answers are this engine's. */
-export interface Agreement {
+interface Agreement {
   readonly program: string;
   readonly equal: number;
   readonly of: number;

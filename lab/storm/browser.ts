@@ -72,7 +72,7 @@ function saveEverySecond(): void {
 }
 
 /** Starts a run, or resumes the interrupted one. @returns the step that it resumes at; 0 for a new run. */
-export async function startOrResume(page: Page, url: string, choice: Choice): Promise<number> {
+async function startOrResume(page: Page, url: string, choice: Choice): Promise<number> {
   await openWorkbench(page, url);
   const resume = page.getByTestId('resume-from-checkpoint');
   // A worker looks for checkpoints, which may take a moment.

@@ -17,17 +17,17 @@ import { type StormBrowser, stormBrowser } from './browser.ts';
 import { differences, oneOf, type Outcome, type Storm, type StormOptions } from './storm.ts';
 
 /** The training worker's report of its place. */
-export type Report = Pick<Extract<RunEvent, { type: 'progress' }>, 'phase' | 'round' | 'item' | 'done'>;
+type Report = Pick<Extract<RunEvent, { type: 'progress' }>, 'phase' | 'round' | 'item' | 'done'>;
 
 /** Who hears the training worker. */
-export interface RunWatch {
+interface RunWatch {
   reports(report: Report): void;
   /** The run resumes after the loss of its device. */
   recovers(): void;
 }
 
 /** Tells at once what the training workers of a browser's pages say. Call it before a page is opened. */
-export async function watchRuns(context: BrowserContext, watch: RunWatch): Promise<void> {
+async function watchRuns(context: BrowserContext, watch: RunWatch): Promise<void> {
   await context.exposeBinding('stormHears', (_, report: Report | null) => {
     if (report === null) watch.recovers();
     else watch.reports(report);

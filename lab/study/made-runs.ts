@@ -12,7 +12,7 @@ export interface MadeRun {
 }
 
 /** The values a grid chose for a method. */
-export interface Choice {
+interface Choice {
   readonly values: TriedValues;
   /** The score that decided, in percent: see {@link bestOf}. */
   readonly score: number;

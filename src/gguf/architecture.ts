@@ -33,12 +33,12 @@ export interface WrittenForm {
   readonly rotaryFactors: Float32Array | null;
 }
 
-export const uint32 = (value: number): GgufValue => ({ type: 'uint32', value });
-export const float32 = (value: number): GgufValue => ({ type: 'float32', value });
-export const text = (value: string): GgufValue => ({ type: 'string', value });
+const uint32 = (value: number): GgufValue => ({ type: 'uint32', value });
+const float32 = (value: number): GgufValue => ({ type: 'float32', value });
+const text = (value: string): GgufValue => ({ type: 'string', value });
 
 /** The error for a model that llama.cpp computes in another way. @param difference what is different in this model. */
-export const differsFrom = (architecture: string, difference: string): GorpError =>
+const differsFrom = (architecture: string, difference: string): GorpError =>
   noGguf(`llama.cpp computes ${architecture} otherwise: ${difference} in this model`);
 
 /** The error for a model that is not written. @param why follows "cannot be written as GGUF:". */

@@ -98,7 +98,8 @@ it('names a method, and the method that its settings choose', () => {
 describe('plans', () => {
   it('of upper bounds train what GORP trains, and one adapter per task', () => {
     const gorp = planOf(methodPreset('gorp'));
-    const parts = [{ ...partOf(gorp, 'adapters'), pairs: 'one' }, partOf(gorp, 'full-rank')];
+    const needs = { handsOn: 'one pair of adapters of rank 8' };
+    const parts = [{ ...partOf(gorp, 'adapters'), pairs: 'one', needs }, partOf(gorp, 'full-rank')];
     expect(planOf(methodPreset('mtl'))).toEqual({ schedule: 'mixed', parts });
     expect(planOf(methodPreset('per-task'))).toEqual({ ...planOf(methodPreset('inc-lora')), schedule: 'apart' });
   });

@@ -14,6 +14,7 @@ import {
   replay,
   rowMask,
   type MethodPlan,
+  type PartNeeds,
 } from '../gorp/part/method-plan.ts';
 import { hostTensor, readHostMatrix } from '../gorp/part/state.ts';
 import { add, addInto, scale, sign, unit } from '../graph/ops/elementwise.ts';
@@ -180,7 +181,7 @@ function checkPlan(from: string, { name: method, plan, settings }: Method): void
   }
   for (const [at, part] of made.parts.entries()) {
     if (part.part !== 'own') continue;
-    if (typeof part.handsOn !== 'string' || typeof part.open !== 'function') {
+    if (typeof (part.needs as PartNeeds | undefined)?.handsOn !== 'string' || typeof part.open !== 'function') {
       throw unusable(from, `has a method, ${method}, with a part that is not ownPart(handsOn, open)`);
     }
     // It would get no groups, and train nothing without a word.

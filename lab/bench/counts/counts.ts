@@ -33,7 +33,7 @@ export const COUNTED_MODELS: readonly ModelShape[] = Object.entries({
 }));
 
 /** The work that a graphics card is asked to do. */
-export interface Counts {
+interface Counts {
   readonly dispatches: number;
   /** As kernels state them: see `KernelPlan.cost`. */
   readonly operations: number;
@@ -60,7 +60,7 @@ export type ModelCounts = Readonly<Record<keyof MethodDispatches, Counts>>;
  * Counts the work of a model in training with `gorp-plus`, whose values for pre-trained models refresh bases in every
  * step.
  */
-export async function modelCounts(shape: ModelShape): Promise<ModelCounts> {
+async function modelCounts(shape: ModelShape): Promise<ModelCounts> {
   const method = startingMethod('org/model', 'gorp-plus');
   const works = await recordMethod(shape, new GpuPlanner(new Tuning(false)), method);
   const { step, refresh, end, test, token } = works;

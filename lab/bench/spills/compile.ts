@@ -26,7 +26,7 @@ const FORMS: readonly AttentionForm[] = ['FORWARD', 'GRAD_Q', 'GRAD_KV'];
  * @param tuning of the device, which has measured nothing.
  * @param halves whether it has 16-bit floats.
  */
-export async function kernelsOf(tuning: Tuning, halves: boolean): Promise<Kernel[]> {
+async function kernelsOf(tuning: Tuning, halves: boolean): Promise<Kernel[]> {
   const kernels = [...productKernels(tuning, halves), ...attentionKernels(tuning), ...(await programKernels(tuning))];
   return [...new Map(kernels.map((kernel) => [wgslOf(kernel), kernel])).values()];
 }

@@ -223,7 +223,7 @@ export const TERMS = {
   },
 } as const satisfies Readonly<Record<string, Explained>>;
 
-export type TermName = keyof typeof TERMS;
+type TermName = keyof typeof TERMS;
 
 const PAPER = 'https://arxiv.org/abs/2507.02503';
 

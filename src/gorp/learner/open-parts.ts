@@ -37,8 +37,7 @@ type OpenOwnPart = (of: OwnPartOf) => Part;
 
 export const ownPart = (handsOn: string, open: OpenOwnPart, needs: PartNeeds = {}): OwnPartPlan => ({
   part: 'own',
-  needs,
-  handsOn,
+  needs: { ...needs, handsOn },
   open,
 });
 

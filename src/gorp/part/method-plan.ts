@@ -25,6 +25,8 @@ export interface PartNeeds {
   readonly protects?: 'general' | 'watched';
   /** Whether what the model computes depends on the prompt beyond its weights: formats of weights alone cannot hold it. */
   readonly byPrompt?: true;
+  /** What it hands from one task to the next, in words: a method can build on what another left if it hands on the same. */
+  readonly handsOn?: string;
 }
 
 /** LoRA on the layers that get adapters in the model family (docs/method.md, section 2). */
@@ -48,7 +50,10 @@ export interface AdapterPlan {
 
 export const adapters = (plan: Omit<AdapterPlan, 'part' | 'needs'>): AdapterPlan => ({
   part: 'adapters',
-  needs: plan.design === 'inputs' ? { inputsAtBegin: 'all' } : {},
+  needs: {
+    handsOn: `${plan.pairs === 'one' ? 'one pair of adapters' : 'a pair of adapters for each task'} of rank ${plan.rank}`,
+    ...(plan.design === 'inputs' && { inputsAtBegin: 'all' }),
+  },
   ...plan,
 });
 
@@ -93,7 +98,9 @@ export type FullRankPlan = PlainPlan | ProjectedPlan;
 /** @param frozen main directions of each weight that its updates leave alone; null for none. */
 export const plainWeights = (learningRate: number, frozen: FrozenDirections | null = null): PlainPlan => ({
   part: 'full-rank',
-  needs: frozen ? { taskCount: true } : {},
+  needs: frozen
+    ? { handsOn: 'weights with frozen directions', taskCount: true }
+    : { handsOn: 'weights trained full-rank' },
   form: 'adam',
   learningRate,
   frozen,
@@ -101,7 +108,7 @@ export const plainWeights = (learningRate: number, frozen: FrozenDirections | nu
 
 export const projectedWeights = (plan: Omit<ProjectedPlan, 'part' | 'needs' | 'form'>): ProjectedPlan => ({
   part: 'full-rank',
-  needs: {},
+  needs: { handsOn: 'weights trained full-rank' },
   form: 'projected',
   ...plan,
 });
@@ -190,7 +197,7 @@ export interface SoftInputSpacePlan extends InputSpace {
 
 export const momentSpace = (plan: Omit<MomentSpacePlan, 'part' | 'needs'>): MomentSpacePlan => ({
   part: 'moment-space',
-  needs: {},
+  needs: { handsOn: `spaces of moments (${plan.loraSpace})` },
   ...plan,
 });
 
@@ -199,6 +206,7 @@ type WithoutPart<Plan> = Plan extends unknown ? Omit<Plan, 'part' | 'needs'> : n
 export const inputSpace = (plan: WithoutPart<InputSpacePlan>): InputSpacePlan => ({
   part: 'input-space',
   needs: {
+    handsOn: `${plan.form === 'soft' ? 'soft' : `hard (${plan.energyOf})`} spaces of inputs`,
     inputsAtEnd: true,
     ...(plan.taskRates === 'compensated' && { inputsAtBegin: 'some' }),
     ...(plan.form === 'hard' && plan.rises && { taskCount: true }),
@@ -294,7 +302,7 @@ export const importance = ({
   ...plan
 }: Omit<ImportancePlan, 'part' | 'needs'> & { readonly examples: number }): ImportancePlan => ({
   part: 'importance',
-  needs: { singles: examples },
+  needs: { handsOn: 'the importance of weights', singles: examples },
   ...plan,
 });
 
@@ -340,7 +348,13 @@ export const GATE_PROMPTS = 256;
 
 export const gates = (plan: Omit<GatePlan, 'part' | 'needs'>): GatePlan => ({
   part: 'gates',
-  needs: { prompts: GATE_PROMPTS, earlierPairs: true, taskCount: true, byPrompt: true },
+  needs: {
+    handsOn: `gates of width ${plan.width}`,
+    prompts: GATE_PROMPTS,
+    earlierPairs: true,
+    taskCount: true,
+    byPrompt: true,
+  },
   ...plan,
 });
 
@@ -353,7 +367,7 @@ interface MergingPlan {
   readonly needs: PartNeeds;
 }
 
-export const merging = (): MergingPlan => ({ part: 'merging', needs: {} });
+export const merging = (): MergingPlan => ({ part: 'merging', needs: { handsOn: 'merged adapters' } });
 
 /** The weight of task t, counted from 1, in the merged B. */
 export const mergingWeight = (task: number): number => 1 / Math.sqrt(task);
@@ -372,6 +386,13 @@ export interface ReplayPlan {
   readonly memory: number;
 }
 
+/** The examples that replay hands on, by its source. */
+const REMEMBERED = {
+  examples: 'remembered examples',
+  general: 'remembered answers to general prompts',
+  self: 'remembered answers of its own',
+} as const;
+
 /** @param share of every batch that comes from the memory, in [0, 1). The examples that it replaces are dropped. */
 export const replay = ({
   share,
@@ -383,7 +404,7 @@ export const replay = ({
   readonly source?: ReplayPlan['source'];
 }): ReplayPlan => ({
   part: 'replay',
-  needs: { replayShare: share, ...(source !== 'examples' && { ownAnswers: source }) },
+  needs: { handsOn: REMEMBERED[source], replayShare: share, ...(source !== 'examples' && { ownAnswers: source }) },
   source,
   memory,
 });
@@ -398,8 +419,6 @@ export interface RememberedExample extends TokenPair {
 export interface OwnPartPlan {
   readonly part: 'own';
   readonly needs: PartNeeds;
-  /** The state that it hands from one task to the next, in words; empty if none. */
-  readonly handsOn: string;
   /** Makes the part, from what the learner gives it (`ownPart` in learner/open-parts.ts). */
   readonly open: (of: never) => object;
 }

@@ -52,7 +52,7 @@ export interface Difference {
  * takes the mean over orders within a seed and Student's interval over seeds, `bootstrap` resamples seeds and orders
  * 10,000 times, leaving differences paired. If they disagree, trust the wider one.
  */
-export interface PairedComparison {
+interface PairedComparison {
   readonly overSeeds: Interval;
   readonly bootstrap: Interval;
   readonly p: number | null;

@@ -2,46 +2,11 @@ import { needsOf } from '../../gorp/part/method-plan.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
 import type { RunSettings } from './settings.ts';
 
-/** The examples that replay hands on, by its source. */
-const REMEMBERED = {
-  examples: 'remembered examples',
-  general: 'remembered answers to general prompts',
-  self: 'remembered answers of its own',
-} as const;
-
-/** Names what a method hands from one task to the next. */
-function handedOn({ method }: Pick<RunSettings, 'method'>): string[] {
-  return planOf(method).parts.flatMap((one): string[] => {
-    switch (one.part) {
-      case 'adapters':
-        return [
-          `${one.pairs === 'one' ? 'one pair of adapters' : 'a pair of adapters for each task'} of rank ${one.rank}`,
-        ];
-      case 'full-rank':
-        return [
-          one.form === 'adam' && one.frozen !== null ? 'weights with frozen directions' : 'weights trained full-rank',
-        ];
-      case 'input-space':
-        return [`${one.form === 'soft' ? 'soft' : `hard (${one.energyOf})`} spaces of inputs`];
-      case 'moment-space':
-        return [`spaces of moments (${one.loraSpace})`];
-      case 'gates':
-        return [`gates of width ${one.width}`];
-      case 'importance':
-        return ['the importance of weights'];
-      case 'merging':
-        return ['merged adapters'];
-      case 'replay':
-        return [REMEMBERED[one.source]];
-      case 'own':
-        return one.handsOn === '' ? [] : [one.handsOn];
-      case 'distillation':
-      case 'penalties':
-      case 'row-mask':
-        return [];
-    }
-  });
-}
+/** What a method hands from one task to the next, part by part. */
+const handedOn = ({ method }: Pick<RunSettings, 'method'>): string[] =>
+  planOf(method)
+    .parts.map(({ needs: { handsOn = '' } }) => handsOn)
+    .filter((text) => text !== '');
 
 /** Whether a method can build on what another one has learned: it hands on the same. */
 export const buildsOn = (before: Pick<RunSettings, 'method'>, now: Pick<RunSettings, 'method'>): boolean =>
