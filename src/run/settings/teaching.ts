@@ -2,7 +2,7 @@ import { needsOf } from '../../gorp/part/method-plan.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
 import type { RunSettings } from './settings.ts';
 
-/** What a method hands from one task to the next, part by part. */
+/** Names the state that a method hands from one task to the next, part by part. */
 const handedOn = ({ method }: Pick<RunSettings, 'method'>): string[] =>
   planOf(method)
     .parts.map(({ needs: { handsOn = '' } }) => handsOn)
