@@ -25,7 +25,7 @@ export interface PartNeeds {
   readonly protects?: 'general' | 'watched';
   /** Whether what the model computes depends on the prompt beyond its weights: formats of weights alone cannot hold it. */
   readonly byPrompt?: true;
-  /** What it hands from one task to the next, in words: a method can build on what another left if it hands on the same. */
+  /** The state that it hands from one task to the next, in words: a method can build on what another left if it hands on the same. */
   readonly handsOn?: string;
 }
 
