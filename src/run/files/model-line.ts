@@ -101,7 +101,7 @@ export const taughtName = ({ lessons }: Pick<ModelSummary, 'lessons'>): string =
 export const modelGone = (key: string): GorpError =>
   new GorpError(
     'run/model-gone',
-    `The model (${key.split('/').pop()}) is no longer in this browser: it was removed, perhaps in another tab.`,
+    `The model after ${key.replace(/^.*\/(?:\d+-)?/, '')} is no longer in this browser: it was removed, perhaps in another tab.`,
     'Choose another under Models, or load this one again from a folder or file that you saved.',
   );
 
