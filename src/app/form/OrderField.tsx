@@ -57,7 +57,9 @@ export function OrderField({ issue, sourceIssue, textIssue }: Props) {
       {!isTaught && <PublishedOrders />}
       <TaskList />
       {isTaught && isEmpty && (
-        <p className={`about ${styles.empty}`}>Nothing yet: add a task, or a file of examples under “Custom tasks”.</p>
+        <p className={`about ${styles.empty}`}>
+          Nothing yet: drop a file of examples on the page, add one under “Custom tasks”, or choose a task.
+        </p>
       )}
       <AddTask label="Add a task…" use="learn" />
       <WatchedTasks textIssue={textIssue} />
