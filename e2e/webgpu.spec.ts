@@ -12,7 +12,14 @@ import {
   waitForStep,
 } from './support/workbench.ts';
 
-const TINY: Choice = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 12, testExamples: 2, batchSize: 2 };
+const TINY: Choice = {
+  method: 'seq-lora',
+  leaveOut: ['field'],
+  trainExamples: 12,
+  testExamples: 2,
+  batchSize: 2,
+  generalText: true,
+};
 
 const chooseDevice = (page: Page, name: string): Promise<void> =>
   page.getByRole('radiogroup', { name: 'Device' }).getByText(name).click();

@@ -90,7 +90,7 @@ describe('the command line of the package', () => {
 
   test('a run leaves its rounds, and a round is merged into a model', () => {
     const small = ['--preset', 'quick', '--method', 'seq-lora'];
-    const sets = ['trainExamples=8', 'testExamples=4', 'epochs=1', 'generalText=none'];
+    const sets = ['trainExamples=8', 'testExamples=4', 'epochs=1'];
     for (const set of ['order=["people"]', ...sets.map((one) => `training.${one}`)]) small.push('--set', set);
     const first = gorpWeb('train', ...small, '--out', 'run', '--json');
     expect(first.code, first.err).toBe(0);
