@@ -89,7 +89,7 @@ export interface AnsweredExample {
   answers: RoundAnswer[];
 }
 
-/** A task that rounds of a run tested. */
+/** A task that a run's model knows, or that rounds tested. */
 export interface AnsweredTask {
   kind: string;
   name: string;
@@ -105,6 +105,11 @@ export class AnswersOverRounds {
 
   get tasks(): readonly AnsweredTask[] {
     return [...this.#tasks.values()];
+  }
+
+  /** Adds a task that the model knows; a shared model comes without its answers. */
+  know(task: Omit<AnsweredTask, 'examples'>): void {
+    if (!this.#tasks.has(task.name)) this.#tasks.set(task.name, { ...task, examples: [] });
   }
 
   add(round: number, predictions: readonly Prediction[]): void {

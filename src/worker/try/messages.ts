@@ -69,7 +69,7 @@ export interface TriedRun {
   settings: RunSettings;
   /** The model after each task, by name: `after mails`. */
   rounds: { round: number; name: string; hasWeights: boolean }[];
-  /** Tasks that rounds tested, their labels in the order of the prompt, and the rounds that tested them. */
+  /** Tasks that it knows or rounds tested, their labels in the order of the prompt, and the rounds that tested them. */
   tasks: {
     name: string;
     form: TaskForm;

@@ -55,6 +55,14 @@ describe('the files of a run', () => {
     expect(await rounds(renamed)).toEqual([[1, 'my model', true]]);
   });
 
+  it('can be asked every task that the model knows, also without answers, as somebody shared it', async () => {
+    const own = (await openRunFiles(files))?.answers.tasks ?? [];
+    const shared = files.filter(({ path }) => path.includes('2-field/') && !path.endsWith('.jsonl'));
+    const tasks = (await openRunFiles(shared))?.answers.tasks ?? [];
+    expect(tasks.map(({ name }) => name)).toEqual(['gloss', 'field']);
+    expect(tasks).toEqual(tasks.map(({ name }) => ({ ...own.find((one) => one.name === name), examples: [] })));
+  });
+
   it('may hold a round that is damaged: the others can be asked', async () => {
     const damaged = files.map((one) =>
       one.path.endsWith('2-field/round.json') ? { ...one, file: new Blob(['{']) } : one,

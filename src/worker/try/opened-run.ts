@@ -3,6 +3,7 @@ import { PREDICTIONS_FILE, ROUND_FILE, WATCHED_FILE } from '../../run/files/layo
 import { AnswersOverRounds, readPredictions } from '../../run/files/predictions.ts';
 import { openSavedRound, type SavedRound } from '../../run/files/saved-round.ts';
 import type { Results } from '../../run/results/results.ts';
+import { instructionTemplate } from '../../tasks/prompt.ts';
 import { byteFile } from '../private-files.ts';
 import type { RoundFile } from './messages.ts';
 
@@ -39,7 +40,7 @@ const NAMED = /^(\d+)-/;
 export async function openRunFiles(files: readonly RoundFile[]): Promise<RunFiles | null> {
   const folders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].sort(inOrder);
   if (folders.length === 0) return null;
-  const { results, changed, path: last, round } = await lastRound(files, folders);
+  const { results, changed, path: last, round, state } = await lastRound(files, folders);
   const above = parentOf(last);
   const rounds = folders
     .filter((path) => parentOf(path) === above)
@@ -55,6 +56,11 @@ export async function openRunFiles(files: readonly RoundFile[]): Promise<RunFile
       const file = files.find((one) => one.path === path + name);
       if (file !== undefined) answers.add(round, readPredictions(await file.file.text()));
     }
+  }
+  for (const { definition } of state.lessons) {
+    const { name, kind, form = 'labels' } = definition;
+    if (form !== 'text')
+      answers.know({ name, kind, form, instruction: form === 'chat' ? '' : instructionTemplate(definition) });
   }
   return {
     results,

@@ -130,7 +130,7 @@ export default function TryTab() {
           and of the other packages in this page.
         </p>
       </Section>
-      {run !== null && run.tasks.length > 0 && (
+      {run !== null && run.tasks.some(({ examples }) => examples > 0) && (
         <Section
           title="Test examples"
           note="Answers from the tests after each task. Compare two of them to see what was forgotten between: examples that got worse come first."
