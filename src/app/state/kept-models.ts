@@ -1,4 +1,4 @@
-import { createStore, del, get, set } from 'idb-keyval';
+import { createStore, get, set } from 'idb-keyval';
 import { GorpError } from '../../base/errors.ts';
 import { modelFilesOf, type PickedFile } from '../../weights/picked-folder.ts';
 import type { Picked } from './models.ts';
@@ -146,7 +146,6 @@ export async function openPlace(name: string, mayAsk: boolean): Promise<PickedFi
     );
     return files.length === 0 ? null : files;
   } catch {
-    await del(name, places()).catch(() => undefined);
-    return null;
+    return null; // moved or removed, or on a disk that is not there today
   }
 }

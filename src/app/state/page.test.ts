@@ -7,7 +7,7 @@ import { type RunSettings, watching } from '../../run/settings/settings.ts';
 import { scriptedRun } from '../../testing/scripted-run.ts';
 import type { StoredCheckpoint, WorkerCommand } from '../../worker/protocol.ts';
 import { silentPage } from '../testing/markup.ts';
-import { memoryHistory, taughtModel } from '../testing/stores.ts';
+import { memoryHistory, memoryTasks, taughtModel } from '../testing/stores.ts';
 import { summaryOf } from './history.ts';
 import type { PageParts } from './page.ts';
 import { BATCH_MS } from './run-manager.ts';
@@ -198,6 +198,22 @@ describe('createPage', () => {
       expect(queue.runs.map(({ status }) => status)).toEqual(['finished', fits ? 'running' : 'waiting']);
     },
   );
+
+  it('starts only once the tasks that the browser keeps are read', async () => {
+    const kept = memoryTasks();
+    let read = (): void => undefined;
+    const { page, commands, run } = setUp({
+      tasks: { ...kept, load: () => new Promise((resolve) => (read = () => resolve(kept.load()))) },
+    });
+    void page.load();
+    page.start();
+    page.start();
+    await settle();
+    expect([commands, run().status, page.store.getState().isSettling]).toEqual([[], 'idle', true]);
+    read();
+    await settle();
+    expect([commands.length, run().status, page.store.getState().isSettling]).toEqual([1, 'starting', false]);
+  });
 
   it('resumes an interrupted run from its checkpoint, and removes it once the run is stored', async () => {
     const settings = embeddedSettings('quick', 'gorp');

@@ -102,7 +102,7 @@ export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'la
   readonly compare: CompareActions;
   /** Runs that start one after another. */
   readonly queue: QueueActions;
-  /** Uses the settings once the texts are read, which may set the form of prompts. */
+  /** Uses the settings once what the browser keeps and the texts are read, which may set the form of prompts. */
   readonly afterReading: (act: () => void) => void;
   /** Shares the set-up as a link or a file, and opens shared ones. */
   readonly sharing: SharingActions;
@@ -147,6 +147,18 @@ export function createPage(parts: PageParts): Page {
     if (results !== null && getState().run.status === 'idle') setState({ run: endedRun(results) });
   };
 
+  /** While the tasks and files of models that the browser keeps are read; what uses them waits. */
+  let reading: Promise<unknown> | null = null;
+  const afterReading = (act: () => void): void => {
+    if (reading === null) return lengthCounter.afterReading(act);
+    if (getState().isSettling) return;
+    setState({ isSettling: true });
+    void reading.then(() => {
+      setState({ isSettling: false });
+      lengthCounter.afterReading(act);
+    });
+  };
+
   const control = createRunManager(store, {
     openSession: parts.openSession,
     pace,
@@ -187,17 +199,25 @@ export function createPage(parts: PageParts): Page {
     ...setUp,
     ...control.actions,
     ...files,
-    afterReading: lengthCounter.afterReading,
-    start: () => lengthCounter.afterReading(control.actions.start),
+    afterReading,
+    start: () => afterReading(control.actions.start),
     store,
     load: async () => {
       deviceDetector.watch();
-      await files.findKept(); // a plan made without the files of the model would be made again
-      // Reading the tasks changes what a plan depends on: one made before would be made again.
-      const readTasks = tasks.load().then(() => {
-        memoryPlanner.watch();
-        lengthCounter.watch();
-      });
+      // A plan made without the files of the model or the tasks would be made again.
+      const kept = files.findKept();
+      const readTasks = kept
+        .then(() => tasks.load())
+        .then(() => {
+          memoryPlanner.watch();
+          lengthCounter.watch();
+        });
+      reading = readTasks
+        .catch(() => undefined)
+        .finally(() => {
+          reading = null;
+        });
+      await kept;
       await Promise.all([history.refresh().then(unfinished.refresh).then(showLeftOff), readTasks]);
       await sharing.readAddress();
       queue.load();
