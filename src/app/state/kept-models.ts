@@ -114,12 +114,26 @@ async function removeFrom(all: FileSystemDirectoryHandle, key: string): Promise<
   });
 }
 
-const places = () => createStore('gorp-web-places', 'files');
+/** File handles by the names of models. */
+export interface Places {
+  readonly get: (name: string) => Promise<readonly FileSystemFileHandle[] | undefined>;
+  readonly set: (name: string, handles: readonly FileSystemFileHandle[]) => Promise<unknown>;
+}
+
+const database = () => createStore('gorp-web-places', 'files');
+const BROWSER: Places = {
+  get: (name) => get(name, database()),
+  set: (name, handles) => set(name, handles, database()),
+};
 
 /** Remembers where on the disk the files of a model are, in browsers whose file picker tells it. */
-export async function rememberPlace(name: string, handles: readonly FileSystemFileHandle[]): Promise<boolean> {
+export async function rememberPlace(
+  name: string,
+  handles: readonly FileSystemFileHandle[],
+  places = BROWSER,
+): Promise<boolean> {
   try {
-    await set(name, handles, places());
+    await places.set(name, handles);
     return true;
   } catch {
     return false; // the page works without it
@@ -132,9 +146,13 @@ export async function rememberPlace(name: string, handles: readonly FileSystemFi
  * @param mayAsk whether to ask the person for permission, which browsers allow only while a click is handled.
  * @returns the files; `locked` if the person has to allow it; null if no place is known, or they are no longer there.
  */
-export async function openPlace(name: string, mayAsk: boolean): Promise<PickedFile[] | 'locked' | null> {
+export async function openPlace(
+  name: string,
+  mayAsk: boolean,
+  places = BROWSER,
+): Promise<PickedFile[] | 'locked' | null> {
   try {
-    const handles = (await get<FileSystemFileHandle[]>(name, places())) ?? [];
+    const handles = (await places.get(name)) ?? [];
     for (const handle of handles) {
       const permission = await (mayAsk
         ? handle.requestPermission({ mode: 'read' })

@@ -1,15 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PrivateFileSystem } from '../../testing/private-file-system.ts';
-import { keepModel, keptModels, openKept, openPlace, rememberPlace, removeKept } from './kept-models.ts';
+import { keepModel, keptModels, openKept, openPlace, type Places, rememberPlace, removeKept } from './kept-models.ts';
 import { type Picked, pickedFrom } from './models.ts';
-
-/** The entries of the browser’s database: a real one cannot hold stand-ins of handles. */
-const database = new Map<string, unknown>();
-vi.mock('idb-keyval', () => ({
-  createStore: () => null,
-  get: (key: string) => Promise.resolve(database.get(key)),
-  set: (key: string, value: unknown) => Promise.resolve(database.set(key, value)),
-}));
 
 const file = (name: string, path = ''): File => Object.assign(new File(['x'], name), { webkitRelativePath: path });
 
@@ -62,6 +54,12 @@ describe('a copy of a model', () => {
 });
 
 describe('the place of a model on the disk', () => {
+  // A database of Node cannot hold stand-ins of handles.
+  const database = new Map<string, readonly FileSystemFileHandle[]>();
+  const places: Places = {
+    get: (name) => Promise.resolve(database.get(name)),
+    set: (name, handles) => Promise.resolve(database.set(name, handles)),
+  };
   const handle = (permission: () => PermissionState, getFile: () => Promise<File>): FileSystemFileHandle =>
     ({
       name: '7B.gguf',
@@ -72,26 +70,30 @@ describe('the place of a model on the disk', () => {
 
   it('is remembered: its file is read again, after a question if the browser wants one', async () => {
     let permission: PermissionState = 'prompt';
-    await rememberPlace('7B.gguf', [
-      handle(
-        () => permission,
-        () => Promise.resolve(file('7B.gguf')),
-      ),
-    ]);
-    expect(await openPlace('7B.gguf', false), 'not without a click').toBe('locked');
-    expect(await openPlace('7B.gguf', true)).toMatchObject([{ path: '7B.gguf' }]);
+    await rememberPlace(
+      '7B.gguf',
+      [
+        handle(
+          () => permission,
+          () => Promise.resolve(file('7B.gguf')),
+        ),
+      ],
+      places,
+    );
+    expect(await openPlace('7B.gguf', false, places), 'not without a click').toBe('locked');
+    expect(await openPlace('7B.gguf', true, places)).toMatchObject([{ path: '7B.gguf' }]);
     permission = 'granted';
-    expect(await openPlace('7B.gguf', false)).toMatchObject([{ path: '7B.gguf' }]);
-    expect(await openPlace('another.gguf', true)).toBeNull();
+    expect(await openPlace('7B.gguf', false, places)).toMatchObject([{ path: '7B.gguf' }]);
+    expect(await openPlace('another.gguf', true, places)).toBeNull();
   });
 
   it('stays remembered while its file cannot be read, as on a disk that is away', async () => {
     let isThere = false;
     const read = (): Promise<File> =>
       isThere ? Promise.resolve(file('7B.gguf')) : Promise.reject(new DOMException('gone', 'NotFoundError'));
-    await rememberPlace('7B.gguf', [handle(() => 'granted', read)]);
-    expect(await openPlace('7B.gguf', false)).toBeNull();
+    await rememberPlace('7B.gguf', [handle(() => 'granted', read)], places);
+    expect(await openPlace('7B.gguf', false, places)).toBeNull();
     isThere = true;
-    expect(await openPlace('7B.gguf', false)).toMatchObject([{ path: '7B.gguf' }]);
+    expect(await openPlace('7B.gguf', false, places)).toMatchObject([{ path: '7B.gguf' }]);
   });
 });
