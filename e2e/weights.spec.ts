@@ -103,6 +103,7 @@ test('a download from the hub resumes after a reload, and the model trains pinne
     await page.getByTestId('tab-models').click();
     await page.getByRole('button', { name: `Remove… ${REPO}` }).click();
     await page.getByRole('button', { name: new RegExp(`^Remove for good: 1 model .* ${REPO}$`) }).click();
+    await expect(page.getByTestId('models-work'), 'no work is left, and no error').toHaveText('');
     await expect(page.getByTestId('stored-models')).not.toContainText(REPO);
     // A file that another worker stores again has its old chunks for a moment longer.
     const nothing = { files: [], strayChunks: 0, begunChunks: 0 };
