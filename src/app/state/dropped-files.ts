@@ -394,9 +394,12 @@ export function createFileActions(
       guarded(async () => {
         const files = await openPlace(name, true);
         if (files === 'locked') return;
-        setState({ placed: null });
         if (files !== null) return setUp.giveFiles(name, files);
-        throw new GorpError('run/files-moved', `${name} is no longer where it was.`, 'Choose its files again.');
+        throw new GorpError(
+          'run/files-moved',
+          `${name} cannot be read where it was.`,
+          'Choose its files again, or connect the disk that has them.',
+        );
       }),
     takeFiles: (files) => guarded(async () => take(await files)),
     closeDropProblem: () => setState({ dropProblem: null }),

@@ -20,19 +20,25 @@ interface PickFilesProps {
 
 /** A button that asks for files and passes on those chosen, if any. */
 export function PickFiles({ label, accept, multiple, folder = false, disabled, testId, take, places }: PickFilesProps) {
-  const pick = async (): Promise<void> => {
-    const handles = await showOpenFilePicker({ multiple: multiple === true }).catch(() => []); // closed without a choice
-    const files = await Promise.all(handles.map((handle) => handle.getFile()));
-    if (files.length > 0) take(files, handles);
+  const hasPicker = useRef('showOpenFilePicker' in globalThis);
+  const pick = async (input: HTMLElement | null): Promise<void> => {
+    try {
+      const handles = await showOpenFilePicker({ multiple: multiple === true });
+      take(await Promise.all(handles.map((handle) => handle.getFile())), handles);
+    } catch (thrown) {
+      if (thrown instanceof DOMException && thrown.name === 'AbortError') return; // closed without a choice
+      hasPicker.current = false; // as in a frame of another site: the plain field asks instead
+      input?.click();
+    }
   };
   return (
     <label
       className="button"
       data-disabled={disabled}
       onClick={(event) => {
-        if (places !== true || disabled === true || !('showOpenFilePicker' in globalThis)) return;
+        if (places !== true || disabled === true || !hasPicker.current) return;
         event.preventDefault();
-        void pick();
+        void pick(event.currentTarget.control);
       }}
     >
       {label}
