@@ -263,6 +263,7 @@ test('files that cannot be compared or taken over say why, and a queue continues
   await test.step('a link shows results read-only, and stores nothing; one that is cut says so', async () => {
     await openTab(page, 'results');
     await page.getByRole('button', { name: /^Open the run .*, gorp, of/ }).click();
+    await expect(page.getByTestId('story'), 'it is read, and shown under Run').toBeVisible();
     await openTab(page, 'results');
     const { hash } = new URL(await copiedLink(page, 'copy-results-link'));
     expect(await resultsOfHash(hash)).toEqual(good);

@@ -30,6 +30,8 @@ export interface ModelsState {
   error: ErrorReport | null;
   /** Whether the browser has promised to keep what is stored; null until asked. */
   isPersistent: boolean | null;
+  /** How many removals the person has asked for. What reads a model in the background must not download it again then. */
+  removals: number;
 }
 
 export const NO_MODELS: ModelsState = {
@@ -42,6 +44,7 @@ export const NO_MODELS: ModelsState = {
   outcome: null,
   error: null,
   isPersistent: null,
+  removals: 0,
 };
 
 /** The models stored in this browser. */
@@ -202,7 +205,7 @@ export function createModelsActions(
     },
     remove: (folder) => {
       if (isBusy()) return;
-      change((models) => startingWork(models, { kind: 'remove', folder }));
+      change((models) => ({ ...startingWork(models, { kind: 'remove', folder }), removals: models.removals + 1 }));
       open().send({ type: 'remove', folder });
     },
     persist: async () => {

@@ -60,6 +60,17 @@ test('counts once the settings are quiet, not for settings that no count depends
   expect([asked.length, state().lengths.status]).toEqual([3, 'none']);
 });
 
+test('a model that is removed is not downloaded again by a count that was allowed to ask before', async () => {
+  const { page, asked, quiet } = await setUp();
+  page.chooseModel('org/name');
+  page.countTexts();
+  expect(asked.at(-1)).toMatchObject({ command: { mayAsk: true }, cancelled: false });
+  page.models.remove('https://hub.example/org/name/');
+  expect(asked.at(-1)?.cancelled).toBe(true);
+  quiet();
+  expect(asked.at(-1)).toMatchObject({ command: { mayAsk: false }, cancelled: false });
+});
+
 test('shows the last count while the same texts are counted again, and none while others are', async () => {
   const { page, asked, quiet, state } = await setUp();
   asked[0].answer({ type: 'counted', lengths });

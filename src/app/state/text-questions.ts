@@ -2,6 +2,7 @@ import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
 import { awaitsForm, type ModelDefaults, type TextLengths, withTexts } from '../../run/planning/text-lengths.ts';
 import type { Reading } from '../../tasks/reading.ts';
 import type { AheadFunctions, LengthsAnswer, PreviewAnswer, PreviewCommand } from '../../worker/protocol.ts';
+import type { ModelsSlice } from './models.ts';
 import { isActive, type RunSlice } from './run-state.ts';
 import { callOnce } from './session.ts';
 import type { SetUpSlice } from './set-up-form.ts';
@@ -177,17 +178,17 @@ const tooSlow = (model: string): GorpError =>
   );
 
 /** The store as these questions see it: a count may change the form. */
-type Store = StoreOf<TextsSlice & SetUpSlice, TasksSlice & RunSlice>;
+type Store = StoreOf<TextsSlice & SetUpSlice, TasksSlice & RunSlice & ModelsSlice>;
 
-/** The settings that decide which servers are asked. */
-const serversOf = ({ draft, access }: SetUpSlice): string =>
-  JSON.stringify([draft.model, draft.tasks, access.hub.endpoint]);
+/** Names the servers that a permission to ask holds for; a removal of a model ends it, too. */
+const serversOf = ({ draft, access, models }: SetUpSlice & ModelsSlice): string =>
+  JSON.stringify([draft.model, draft.tasks, access.hub.endpoint, models.removals]);
 
 /**
  * Commands for a worker that reads the texts. It may ask the servers of model and tasks, and gets the hub's token, once
- * a person has requested that, until the settings name other servers.
+ * a person has requested that, until the settings name other servers or a model is removed.
  */
-function readingCommands(): (state: SetUpSlice & TasksSlice, isRequested: boolean) => PreviewCommand {
+function readingCommands(): (state: SetUpSlice & TasksSlice & ModelsSlice, isRequested: boolean) => PreviewCommand {
   let allowed: string | null = null;
   return (state, isRequested) => {
     const { draft, access, userTasks } = state;
@@ -215,7 +216,7 @@ export function createPreviewer(store: Store, ask: AskForPreview): Previewer {
   let unwatch: (() => void) | null = null;
 
   const question = createQuestion(store, {
-    basisOf: ({ draft, access, userTasks }) => [draft, access, userTasks],
+    basisOf: ({ draft, access, userTasks, models }) => [draft, access, userTasks, models.removals],
     ask: (isRequested) => {
       const { draft, userTasks, preview } = getState();
       if (draftIssues(draft, userTasks).size > 0) {
@@ -275,11 +276,11 @@ const textsOf = ({ draft, userTasks }: SetUpSlice & TasksSlice): readonly unknow
 };
 
 /** The parts of the state that the lengths depend on. */
-const basisOf = ({ draft, access, userTasks }: SetUpSlice & TasksSlice): readonly unknown[] => {
+const basisOf = ({ draft, access, userTasks, models }: SetUpSlice & TasksSlice & ModelsSlice): readonly unknown[] => {
   const { sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed } = draft.training;
   const training = [sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed];
   const settings = JSON.stringify([draft.model, draft.tasks, draft.order, draft.watch, training]);
-  return [settings, access, userTasks];
+  return [settings, access, userTasks, models.removals];
 };
 
 export function createLengthCounter(store: Store, ask: AskForLengths): LengthCounter {
