@@ -38,7 +38,7 @@ async function measured(args) {
   for await (const line of createInterface({ input: run.stdout })) {
     const event = JSON.parse(line);
     if (event.type === 'progress' && event.timeLeft && event.round > 1) told.push(event);
-    if (event.type === 'finished') total = event.results.seconds;
+    if (event.type === 'finished') total = event.seconds;
   }
   if (total === undefined) throw new Error(`${args.join(' ')} did not finish`);
   const counted = told

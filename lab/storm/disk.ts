@@ -155,13 +155,11 @@ async function everyWrite(
 /** A run that is stopped in its second round, and saves rounds and a checkpoint as `train --resume auto --out` does. */
 async function trained(out: string): Promise<{ results: Results | null; faults: string[] }> {
   const faults: string[] = [];
-  let results: Results | null = null;
   const origin = await openOrigin(AUTO, out, (message) => faults.push(message));
   const run: Run = new Run(
     tinyHost(
       (event) => {
         if (event.type === 'progress' && event.phase === 'train' && event.round === 2 && event.done === 4) run.stop();
-        if ('results' in event) ({ results } = event);
         if (event.type === 'failed') {
           const fault = faultOf(errorOf(event.error));
           if (fault !== null) faults.push(fault);
@@ -181,6 +179,7 @@ async function trained(out: string): Promise<{ results: Results | null; faults: 
     SETTINGS,
   );
   await run.execute();
+  const { results } = run;
   if (results !== null) {
     const fault = await writeResults(out, results).then(() => null, faultOf);
     if (fault !== null) faults.push(fault);

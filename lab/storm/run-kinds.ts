@@ -12,7 +12,7 @@ import { recognise } from '../../src/tasks/formats/recognise.ts';
 import { likelySpec } from '../../src/tasks/likely-spec.ts';
 import { readTableFile, tableOf } from '../../src/tasks/table.ts';
 import { bytesOfFile, memoryFile } from '../../src/testing/output-files.ts';
-import { scriptedRun } from '../../src/testing/scripted-run.ts';
+import { resultsOfScript } from '../../src/testing/scripted-results.ts';
 import { ChatTemplate } from '../../src/text/chat-template.ts';
 import { unzipped } from '../../src/weights/exports/unzip.ts';
 import { zipped } from '../../src/weights/exports/zip.ts';
@@ -26,7 +26,7 @@ const TEMPLATE = `{{ bos_token }}{% set ns = namespace(all=[], found=false) %}{%
 
 /** Returns the kinds of files that a run, or a page, reads besides models and tables. */
 export async function runKinds(): Promise<Kind[]> {
-  const results = finishedResults();
+  const results = resultsOfScript(embeddedSettings('quick', 'seq-lora'));
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   for (const file of stateFiles(stateOf(results), 'round').files) files.set(file.path, await bytesOfFile(file));
   const pieces: Uint8Array<ArrayBuffer>[] = [];
@@ -87,12 +87,6 @@ function partKinds(results: Results): Kind[] {
     use: (bytes) => runsIn(new File([bytes], file)),
   });
   return [kind('part.jsonl', encode(text)), kind('part.jsonl.gz', new Uint8Array(gzipSync(text)))];
-}
-
-function finishedResults(): Results {
-  const last = scriptedRun(embeddedSettings('quick', 'seq-lora')).at(-1);
-  if (last?.type !== 'finished') throw new Error('The script does not end in results.');
-  return last.results;
 }
 
 /** A round of one adapter that remembers one example. */

@@ -21,17 +21,16 @@ async function execute(
   stopAt: (event: RunEvent) => boolean = () => false,
 ): Promise<{ results: Results; phases: string[] }> {
   const phases: string[] = [];
-  let results: Results | null = null;
   const run: Run = new Run(
     tinyHost((event) => {
       if (event.type === 'progress') phases.push(`${event.phase} ${event.round}`);
       if (stopAt(event)) run.stop();
-      if (event.type === 'finished' || event.type === 'stopped') ({ results } = event);
     }, host),
     SETTINGS,
   );
   await run.execute();
-  if (results === null) throw new Error('the run failed');
+  const { results } = run;
+  if (results === null || results.error) throw new Error('the run failed');
   return { results, phases };
 }
 

@@ -7,7 +7,7 @@ import { Terminal } from '../../src/cli/terminal.ts';
 import type { MethodName } from '../../src/methods/registry.ts';
 import { embeddedSettings } from '../../src/run/planning/presets.ts';
 import type { RunSettings } from '../../src/run/settings/settings.ts';
-import { scriptedRun } from '../../src/testing/scripted-run.ts';
+import { resultsOfScript } from '../../src/testing/scripted-results.ts';
 import { StudyFolder } from './folder.ts';
 import { parseStudyPlan, type PlannedRun, plannedRuns, planOfMethods, type StudyPlan } from './plan.ts';
 import { conclude, executeStudy, type StudyOptions } from './runs.ts';
@@ -48,9 +48,7 @@ afterEach(() => rm(out, { recursive: true }));
 const open = (plan: StudyPlan): Promise<StudyFolder> => StudyFolder.open(out, plan);
 
 async function save(files: StudyFolder, run: PlannedRun): Promise<void> {
-  const last = scriptedRun(run.settings()).at(-1);
-  if (last?.type !== 'finished') throw new Error('the script does not end in results');
-  await files.save(run, last.results);
+  await files.save(run, resultsOfScript(run.settings()));
 }
 
 const options = (plan: StudyPlan): StudyOptions => ({
@@ -78,12 +76,11 @@ test('reports on the existing runs, and says how many are missing', async () => 
 test('saves curves if they are small, all or nothing if the plan says so, and continues a folder as it began', async () => {
   const plan = read();
   const [run] = plannedRuns(plan, plan.parts[0], () => null);
-  const last = scriptedRun(run.settings()).at(-1);
-  if (last?.type !== 'finished') throw new Error('the script does not end in results');
-  const { curves } = last.results;
+  const whole = resultsOfScript(run.settings());
+  const { curves } = whole;
   const long = Array.from({ length: 501 }, (_, i) => i + 1);
   const longer = { round: long.map(() => 1), step: long, loss: long, gradientNorm: long, seconds: long };
-  const savedBy = async (one: StudyPlan, results = last.results): Promise<[steps: number, samples: number]> => {
+  const savedBy = async (one: StudyPlan, results = whole): Promise<[steps: number, samples: number]> => {
     await rm(out, { recursive: true });
     const folder = await open(one);
     await folder.save(run, results);
@@ -91,10 +88,10 @@ test('saves curves if they are small, all or nothing if the plan says so, and co
     if (outcome === null || 'error' in outcome) throw new Error('the run is not there');
     return [outcome.results.curves.step.length, outcome.results.health.length];
   };
-  expect(last.results.health.length).toBeGreaterThan(0);
+  expect(whole.health.length).toBeGreaterThan(0);
   expect(await savedBy(plan)).toEqual([curves.step.length, 0]);
-  expect(await savedBy(plan, { ...last.results, curves: longer })).toEqual([0, 0]);
-  expect(await savedBy(read({ curves: true }))).toEqual([curves.step.length, last.results.health.length]);
+  expect(await savedBy(plan, { ...whole, curves: longer })).toEqual([0, 0]);
+  expect(await savedBy(read({ curves: true }))).toEqual([curves.step.length, whole.health.length]);
   await expect(open(read({ curves: false })), 'the folder has them').rejects.toMatchObject({ code: 'run/other-study' });
   await expect(open(plan), 'the plan leaves it open').resolves.toBeDefined();
   expect(await savedBy(read({ curves: false }))).toEqual([0, 0]);

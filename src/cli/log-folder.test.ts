@@ -8,6 +8,7 @@ import { eventFileName, logFiles } from '../run/results/run-log.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
 import { scriptedRun } from '../testing/scripted-run.ts';
 import { LogFolder } from './log-folder.ts';
+import { fold } from '../run/events/fold.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -19,11 +20,14 @@ const events = scriptedRun({ ...embeddedSettings('quick', 'gorp-plus'), order: [
 
 async function written(resumed: Results | null = null): Promise<Results> {
   const log = await LogFolder.open(folder, resumed);
-  for (const event of events) log.add(event);
+  const whole = events.reduce<Results | null>((before, event) => {
+    const results = fold(before, event);
+    log.add(event, results);
+    return results;
+  }, null);
   await log.finish();
-  const last = events.at(-1);
-  if (last?.type !== 'finished') throw new Error('the script does not end');
-  return last.results;
+  if (whole === null) throw new Error('the script does not begin');
+  return whole;
 }
 
 test('a run that goes on leaves the tables of a run that has ended, and the same values', async () => {

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { GorpError } from '../base/errors.ts';
 import type { RunEvent } from '../run/events/events.ts';
-import { fold } from '../run/events/fold.ts';
 import type { Results } from '../run/results/results.ts';
 import {
   csvRow,
@@ -56,12 +55,12 @@ export class LogFolder {
     return new LogFolder(folder);
   }
 
-  /** Appends what an event measured. */
-  add(event: RunEvent): void {
-    this.#results = fold(this.#results, event);
-    if (this.#results === null) return;
-    if (event.type === 'begin') this.#begin(this.#results);
-    const records = this.#log.next(this.#results);
+  /** Appends what an event measured. @param results those after the event. */
+  add(event: RunEvent, results: Results | null): void {
+    this.#results = results;
+    if (results === null) return;
+    if (event.type === 'begin') this.#begin(results);
+    const records = this.#log.next(results);
     for (const record of records) {
       this.#files?.events.write(eventOf(record));
       this.#files?.csv.write(csvRow(this.#columns, record));

@@ -1,6 +1,6 @@
 import { formatBytes } from '../base/units.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
-import type { RunEvent } from '../run/events/events.ts';
+import { isEnd, type RunEvent } from '../run/events/events.ts';
 import { limitsOf, roughly, secondsFor, type Speed } from '../run/planning/duration.ts';
 import { type GeneralTextState, generalTextStates } from '../run/results/known-before.ts';
 import type { DeviceReport, Results, TestTime } from '../run/results/results.ts';
@@ -12,7 +12,7 @@ type Progress = Extract<RunEvent, { type: 'progress' }>;
 
 /**
  * Reports a running run: on a terminal in one line that is overwritten, else in a line for everything that has ended.
- * With `--json` every event is a line of JSON.
+ * With `--json` every event is a line of JSON, the last with the results.
  *
  * @param options `label` precedes each line when several runs share the terminal, and `before` each test of the model as
  *   it is; `speed` is the device's once known, to estimate the time of the run.
@@ -24,7 +24,7 @@ export function runReporter(
     before = 'Before training: ',
     speed,
   }: { label?: string; before?: string; speed?: () => Speed | undefined } = {},
-): (event: RunEvent) => void {
+): (event: RunEvent, results: Results | null) => void {
   let loss = '';
   let tasks: string[] = [];
   let round = 0;
@@ -34,14 +34,15 @@ export function runReporter(
     const after = round === 0 ? before : `After task ${round}: `;
     note(`${after}${tasks[task]} ${scoresText(scores)}${speed}`);
   };
-  return (event) => {
-    terminal.event(event);
+  return (event, results) => {
+    terminal.event(isEnd(event) ? { ...event, results } : event);
     switch (event.type) {
       case 'device': {
         note(deviceText(event.device));
         break;
       }
       case 'begin': {
+        if (event.results.tasks.length === 0) break; // it stops before it knows them
         const { model, accuracy } = event.results;
         const [parameters, trainable] = [model.parameters, model.trainable].map((count) => count / 1e6);
         tasks = event.results.tasks.map((task) => task.name);

@@ -22,20 +22,21 @@ interface Ended {
  * the results so far.
  *
  * @param host all that a run needs except `emit`.
+ * @param report told every event with the results after it.
  * @param work `execute` or `evaluate`.
  */
 export async function runOnce(
   host: Omit<RunHost, 'emit'>,
   settings: RunSettings,
-  report: (event: RunEvent) => void,
+  report: (event: RunEvent, results: Results | null) => void,
   work: 'execute' | 'evaluate' = 'execute',
 ): Promise<Ended> {
   const ended: Ended = { exit: EXIT.internal, results: null, error: null };
   let heardAt = host.now();
   const emit = (event: RunEvent): void => {
-    report(event);
+    ended.results = run.results;
+    report(event, ended.results);
     heardAt = host.now();
-    if ('results' in event) ended.results = event.results;
     if (event.type === 'finished') ended.exit = EXIT.ok;
     else if (event.type === 'stopped') ended.exit = EXIT.interrupted;
     else if (event.type === 'failed') {
@@ -62,10 +63,7 @@ export async function runOnce(
   const stopListening = (): void => STOPPING.forEach((signal) => process.off(signal, stop));
   for (const signal of STOPPING) process.on(signal, stop);
   try {
-    if (await Promise.race([run[work](), isOverdue])) {
-      ended.results = run.resultsSoFar;
-      ended.exit = EXIT.interrupted;
-    }
+    if (await Promise.race([run[work](), isOverdue])) ended.exit = EXIT.interrupted;
   } finally {
     clearTimeout(overdue);
     stopListening();

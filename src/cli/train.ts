@@ -125,9 +125,9 @@ export async function train(args: string[]): Promise<number> {
     const resumed = origin && ('checkpoint' in origin ? origin.checkpoint.results : origin.round.results);
     const log = values.log === undefined ? null : await LogFolder.open(values.log, resumed);
     const report = runReporter(terminal, { speed: () => speed });
-    const { exit, results, error } = await runOnce(host, settings, (event) => {
-      report(event);
-      log?.add(event);
+    const { exit, results, error } = await runOnce(host, settings, (...heard) => {
+      report(...heard);
+      log?.add(...heard);
     });
     if (error) terminal.note(explainedWithCode(error));
     if (results && out !== undefined) await writeResults(out, results);

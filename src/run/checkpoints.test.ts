@@ -10,6 +10,7 @@ import type { RunEvent } from './events/events.ts';
 import type { RunHost } from './events/host.ts';
 import { openNetwork, readTexts } from './models/open-network.ts';
 import { Run } from './run.ts';
+import { finishedResults } from '../testing/ended-run.ts';
 
 const TYPES = {
   F32: (values: Float32Array) => values,
@@ -44,9 +45,7 @@ async function lossesOf(folder: PickedFolder): Promise<number[]> {
     tinyHost((event) => events.push(event), parts),
     settings,
   ).execute();
-  const last = events.at(-1);
-  if (last?.type !== 'finished') throw new Error(JSON.stringify(last).slice(0, 500));
-  return last.results.curves.loss;
+  return finishedResults(events).curves.loss;
 }
 
 describe('a run from files as people store them', () => {

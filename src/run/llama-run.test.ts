@@ -9,16 +9,16 @@ import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import type { RunEvent } from './events/events.ts';
 import type { RunHost } from './events/host.ts';
-import type { Results } from './results/results.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings/settings.ts';
+import { finishedResults } from '../testing/ended-run.ts';
 
 /** Runs to the end; however it ends, nothing is left on the GPU. */
 async function executeWith(
   openModel: () => Promise<ModelFiles>,
   settings: RunSettings,
   parts: Partial<RunHost>,
-): Promise<RunEvent> {
+): Promise<RunEvent[]> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
     ...onDevice(acquireTestDevice),
@@ -28,14 +28,7 @@ async function executeWith(
   await new Run(host, settings).execute();
   const memory = events.filter((event) => event.type === 'memory').at(-1);
   expect(memory).toMatchObject({ liveBuffers: 0, liveBytes: 0 });
-  const last = events.at(-1);
-  if (last === undefined) throw new Error('The run told nothing.');
-  return last;
-}
-
-function resultsOf(end: RunEvent): Results {
-  if (end.type !== 'finished') throw new Error(`${end.type}: ${JSON.stringify('error' in end ? end.error : '')}`);
-  return end.results;
+  return events;
 }
 
 // Milliseconds: with an empty shader cache a run takes minutes.
@@ -45,7 +38,7 @@ const isFraction = (value: number | null): boolean => value !== null && value >=
 
 describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
   const openTrained = async (): Promise<ModelFiles> => openModelFolder(await DiskFolder.open(reference.path(folder)));
-  const execute = (settings: RunSettings, parts: Partial<RunHost> = {}): Promise<RunEvent> =>
+  const execute = (settings: RunSettings, parts: Partial<RunHost> = {}): Promise<RunEvent[]> =>
     executeWith(openTrained, settings, parts);
   const config = parseDecoderConfig(LLAMA, reference.json(`${folder}/config.json`));
   const lastLayer = `model.layers.${config.layers.length - 1}`;
@@ -56,7 +49,7 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
       const training = { sourceLength: 112, targetLength: 12, epochs: 5 };
       // Rates low enough to be raised in the second task.
       const rates = { learningRate: 3e-3, galoreLearningRate: 3e-3 };
-      const results = resultsOf(await execute(tinySettings('gorp-plus', training, rates)));
+      const results = finishedResults(await execute(tinySettings('gorp-plus', training, rates)));
       const { curves } = results;
       expect(curves.loss.every(Number.isFinite)).toBe(true);
       for (const round of [1, 2]) {
@@ -96,7 +89,7 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
       };
       const settings = { ...tinySettings('gorp', training), tasks: 'benchmark', order: ['SST-2'] };
       const read = (path: string): Promise<string> => readFile(benchmark.path(`cl-benchmark/${path}`), 'utf8');
-      const results = resultsOf(await execute(settings, { taskReader: () => read }));
+      const results = finishedResults(await execute(settings, { taskReader: () => read }));
       const { loss } = results.curves;
       expect(loss).toHaveLength(4);
       expect(loss[3]).toBeLessThan(loss[0]);
@@ -191,9 +184,10 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
         },
       };
     };
-    const end = await execute(tinySettings('gorp', { sourceLength: 112, targetLength: 12 }), { openModel });
+    const events = await execute(tinySettings('gorp', { sourceLength: 112, targetLength: 12 }), { openModel });
+    const end = events.at(-1);
     expect(end).toMatchObject({ type: 'failed', error: { code } });
-    expect(end.type === 'failed' && end.error.message).toContain(names);
+    expect(end?.type === 'failed' && end.error.message).toContain(names);
     expect(read).toBe(0);
     expect(discarded).toBe(code.startsWith('settings/') ? 0 : 1); // wrong settings are not the fault of the files
   });
@@ -209,7 +203,7 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
       };
       const training = { sourceLength: 112, targetLength: 12, epochs: 1, trainExamples: 2, testExamples: 1 };
       const settings = { ...tinySettings('seq-lora', training), order: ['gloss'] };
-      expect(resultsOf(await execute(settings, { openModel })).status).toBe('finished');
+      expect(finishedResults(await execute(settings, { openModel })).status).toBe('finished');
     },
     COLD,
   );

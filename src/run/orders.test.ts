@@ -11,6 +11,7 @@ import { publishedSettings } from './planning/presets.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings/settings.ts';
 import { prepareTask, type TaskHost } from './tasks/task-data.ts';
+import { finishedResults } from '../testing/ended-run.ts';
 
 /** A published order with its settings, on a few examples. */
 function smallOrder(id: string, trainExamples: number, testExamples: number): RunSettings {
@@ -63,12 +64,11 @@ describe.each(referencesWith('cl-benchmark', 'tokenizers'))('published orders on
       tinyHost((event) => events.push(event), { ...host, openModel: () => Promise.resolve(model) }),
       settings,
     ).execute();
-    const last = events.at(-1);
-    if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
-    expect(last.results.tasks.map(({ name }) => name)).toEqual(settings.order);
-    expect(last.results.tasks.every((task) => task.trainExamples === 4 && task.testExamples === 2)).toBe(true);
-    expect(last.results.accuracy.exact.at(-1)?.every((cell) => cell !== null)).toBe(true);
-    expect(new Set(last.results.curves.round).size).toBe(4);
-    expect(last.results.memory.liveBuffersAtEnd).toBe(0);
+    const { tasks, accuracy, curves, memory } = finishedResults(events);
+    expect(tasks.map(({ name }) => name)).toEqual(settings.order);
+    expect(tasks.every((task) => task.trainExamples === 4 && task.testExamples === 2)).toBe(true);
+    expect(accuracy.exact.at(-1)?.every((cell) => cell !== null)).toBe(true);
+    expect(new Set(curves.round).size).toBe(4);
+    expect(memory.liveBuffersAtEnd).toBe(0);
   });
 });

@@ -27,7 +27,7 @@ async function execute(
   const run = new Run(host, SETTINGS);
   await run.execute();
   const last = events[events.length - 1];
-  const results = 'results' in last ? last.results : null;
+  const { results } = run;
   if (results) expect(results.memory.liveBuffersAtEnd).toBe(0);
   return { events, last, results };
 }

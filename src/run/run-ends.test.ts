@@ -256,7 +256,8 @@ describe('a run that fails', () => {
     ],
   ])('names the cause: %s', async (_, settings, parts, code) => {
     const ended = await execute(settings, undefined, parts);
-    expect(ended.last).toMatchObject({ type: 'failed', error: { code }, results: null });
+    expect(ended.last).toMatchObject({ type: 'failed', error: { code } });
+    expect(ended.of('begin'), 'there are no results').toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { DeviceReason } from '../base/device-choice.ts';
-import { type ErrorReport, GorpError, reportOf } from '../base/errors.ts';
+import { GorpError, reportOf } from '../base/errors.ts';
 import { randomId } from '../base/random.ts';
 import type { Device, DeviceFacts } from '../device/device.ts';
 import { Attempt } from './attempt.ts';
@@ -86,7 +86,7 @@ export class Run {
   /** A person's name for the run; at first that of its checkpoint. */
   #label: RunLabel | undefined;
   readonly #breaks: Break[] = [];
-  /** Null before `begin`. */
+  /** Folded from the events so far; null before `begin`. */
   #results: Results | null = null;
   #deviceReport: DeviceReport | undefined;
   #model: ModelReport;
@@ -132,9 +132,9 @@ export class Run {
     this.#host.emit({ type: 'label', label });
   }
 
-  /** The results so far, as if the run were stopped now; null before there are any. */
-  get resultsSoFar(): Results | null {
-    return this.#results && this.#soFar('stopped');
+  /** The results after the last event, as if the run were stopped then; null before there are any. */
+  get results(): Results | null {
+    return this.#results;
   }
 
   /** Saves a checkpoint as soon as possible: the page may be about to close. */
@@ -158,15 +158,15 @@ export class Run {
     const signs = setInterval(() => this.#control.isStopped && this.#tellStopping(), SIGN);
     try {
       await this.#work(trains);
-      this.#host.emit({ type: 'finished', results: this.#soFar('finished') });
+      this.#host.emit({ type: 'finished', ...this.#ending });
     } catch (thrown) {
-      if (thrown instanceof Stopped) {
-        const results = this.#deviceReport === undefined ? null : this.#soFar('stopped');
-        this.#host.emit({ type: 'stopped', results });
+      if (!(thrown instanceof Stopped)) {
+        this.#host.emit({ type: 'failed', error: reportOf(thrown), ...this.#ending });
         return;
       }
-      const error = reportOf(thrown);
-      this.#host.emit({ type: 'failed', error, results: this.#results && this.#soFar('failed', error) });
+      if (this.#results === null && this.#deviceReport !== undefined)
+        this.#host.emit({ type: 'begin', results: newResults({ ...this.#facts, tasks: [] }), stepsPerRound: [] });
+      this.#host.emit({ type: 'stopped', ...this.#ending });
     } finally {
       clearInterval(signs);
     }
@@ -176,11 +176,16 @@ export class Run {
     this.#host.emit({ type: 'stopping', secondsLeft: this.#attempted?.secondsToRest ?? null });
   }
 
-  /** The results if the run ends now. */
-  #soFar(status: Results['status'], error: ErrorReport | null = null): Results {
-    const results = this.#results ?? newResults({ ...this.#facts, tasks: [] });
-    const memory = { ...results.memory, liveBuffersAtEnd: this.#buffersLeft };
-    return { ...results, status, error, seconds: this.#control.seconds, memory };
+  /** The last facts of the run if it ends now. */
+  get #ending(): { seconds: number; liveBuffers: number } {
+    return { seconds: this.#control.seconds, liveBuffers: this.#buffersLeft };
+  }
+
+  /** The results if a run that has begun is stopped now. */
+  #soFar(): Results {
+    const results = fold(this.#results, { type: 'stopped', ...this.#ending });
+    if (results === null) throw new Error('no results before the run begins');
+    return results;
   }
 
   get #facts(): Omit<RunFacts, 'tasks'> {
@@ -260,7 +265,7 @@ export class Run {
       trains,
       knows: (facts) => (this.#model = { ...this.#model, ...facts }),
       facts: () => this.#facts,
-      soFar: () => this.#soFar('stopped'),
+      soFar: () => this.#soFar(),
     }));
     try {
       this.#emitDevice(device);

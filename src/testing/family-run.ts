@@ -8,6 +8,7 @@ import type { RunSettings, TrainingSettings } from '../run/settings/settings.ts'
 import { acquireTestDevice } from './devices.ts';
 import type { TinyFamily } from './tiny-families.ts';
 import { onDevice, tinyHost, tinySettings } from './tiny-run.ts';
+import { finishedResults } from './ended-run.ts';
 
 /** Trains and tests two tasks, and checks that nothing is left on the device. */
 async function execute({ open }: TinyFamily, settings: RunSettings, acquire: () => Promise<Device>): Promise<Results> {
@@ -18,9 +19,7 @@ async function execute({ open }: TinyFamily, settings: RunSettings, acquire: () 
   });
   await new Run(host, settings).execute();
   expect(events.filter((event) => event.type === 'memory').at(-1)).toMatchObject({ liveBuffers: 0, liveBytes: 0 });
-  const end = events.at(-1);
-  if (end?.type !== 'finished') throw new Error(JSON.stringify(end));
-  return end.results;
+  return finishedResults(events);
 }
 
 interface How {

@@ -10,6 +10,7 @@ import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
 import { bytesOfFile, memoryFile } from './output-files.ts';
 import { tinyHost } from './tiny-run.ts';
+import { finishedResults } from './ended-run.ts';
 
 /** The files of a round's folder, by relative path. */
 export type Files = Map<string, Uint8Array<ArrayBuffer>>;
@@ -34,10 +35,9 @@ export async function runKeepingRounds(settings: RunSettings, parts: Partial<Run
     tinyHost((event) => events.push(event), { saveRound, ...parts }),
     settings,
   ).execute();
-  const last = events.at(-1);
-  if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
-  expect(last.results.memory.liveBuffersAtEnd).toBe(0);
-  return { results: last.results, rounds, events };
+  const results = finishedResults(events);
+  expect(results.memory.liveBuffersAtEnd).toBe(0);
+  return { results, rounds, events };
 }
 
 /** Opens a round from its files. */

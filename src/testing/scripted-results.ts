@@ -1,14 +1,15 @@
 import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
+import { fold } from '../run/events/fold.ts';
 import { embeddedSettings } from '../run/planning/presets.ts';
 import type { Results } from '../run/results/results.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
 import { scriptedRun } from './scripted-run.ts';
 
 /** Invented results of a whole run. */
-export function resultsOfScript(settings: RunSettings, startedAt: string): Results {
-  const last = scriptedRun(settings, { startedAt }).at(-1);
-  if (last?.type !== 'finished') throw new Error('a scripted run does not finish');
-  return last.results;
+export function resultsOfScript(settings: RunSettings, startedAt?: string): Results {
+  const results = scriptedRun(settings, { startedAt }).reduce(fold, null);
+  if (results === null) throw new Error('a scripted run does not begin');
+  return results;
 }
 
 /** Invented results of a run with the quick preset; by default, no two methods or seeds start at the same time. */

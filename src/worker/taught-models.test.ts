@@ -28,6 +28,7 @@ import {
   taughtModels,
   usedModel,
 } from './taught-models.ts';
+import { finishedResults } from '../testing/ended-run.ts';
 
 /** The files of a run's rounds and of its last checkpoint, read while they are available. */
 async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: RoundOutput['trained'] }> {
@@ -370,9 +371,7 @@ describe('what other runs have stored', () => {
         ...(saver && { saveRound: (output) => saver.save(output) }),
       });
       await new Run(host, opened?.results.settings ?? tinySettings('gorp-plus'))[work]();
-      const last = events.at(-1);
-      if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
-      return last.results;
+      return finishedResults(events);
     };
     const { exact, ranked } = opened?.results.accuracy ?? { exact: [], ranked: [] };
     const { accuracy } = await runWith('evaluate');

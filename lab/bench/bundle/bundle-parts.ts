@@ -18,11 +18,12 @@ async function learnEmbeddedOrder(place: BenchPlace, preset: PresetName): Promis
     acquireDevice: async () => ({ device: await tunedDevice(place), why: 'asked' as const }),
     emit: (event: RunEvent) => void events.push(event),
   };
-  await new Run(host, embeddedSettings(preset, 'gorp')).execute();
+  const run = new Run(host, embeddedSettings(preset, 'gorp'));
+  await run.execute();
   const last = events.at(-1);
-  if (last?.type !== 'finished')
+  if (last?.type !== 'finished' || run.results === null)
     throw new Error(last?.type === 'failed' ? last.error.message : 'the run has not ended');
-  const { seconds, curves, accuracy, measures, tasks } = last.results;
+  const { seconds, curves, accuracy, measures, tasks } = run.results;
   const memory = events.filter((event) => event.type === 'memory').at(-1)?.peakBytes ?? null;
   const end = accuracy.ranked.at(-1) ?? [];
   const rows = tasks.map(({ name }, task) => [name, ...[end[task]].map((value) => digits(value))]);

@@ -6,13 +6,9 @@ import { embeddedSettings } from '../../run/planning/presets.ts';
 import { resultsFileName } from '../ui/download.ts';
 import { paceOf } from './estimate.ts';
 import { browserHistory, runKey, summaryOf } from './history.ts';
-import { scriptedRun } from '../../testing/scripted-run.ts';
+import { resultsOfScript } from '../../testing/scripted-results.ts';
 
-function resultsAt(startedAt: string): Results {
-  const last = scriptedRun(embeddedSettings('quick', 'gorp'), { startedAt }).at(-1);
-  if (last?.type !== 'finished') throw new Error('the script does not end in results');
-  return last.results;
-}
+const resultsAt = (startedAt: string): Results => resultsOfScript(embeddedSettings('quick', 'gorp'), startedAt);
 
 const day = (n: number): string => new Date(Date.UTC(2026, 0, n)).toISOString();
 const whole = (n: number): Results => ({

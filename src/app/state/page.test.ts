@@ -3,7 +3,7 @@ import { GorpError } from '../../base/errors.ts';
 import type { RunEvent } from '../../run/events/events.ts';
 import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { Results } from '../../run/results/results.ts';
-import { type RunSettings, watching } from '../../run/settings/settings.ts';
+import { watching } from '../../run/settings/settings.ts';
 import { scriptedRun } from '../../testing/scripted-run.ts';
 import type { StoredCheckpoint, WorkerCommand } from '../../worker/protocol.ts';
 import { silentPage } from '../testing/markup.ts';
@@ -11,6 +11,7 @@ import { memoryHistory, memoryTasks, taughtModel } from '../testing/stores.ts';
 import { summaryOf } from './history.ts';
 import type { PageParts } from './page.ts';
 import { BATCH_MS } from './run-manager.ts';
+import { resultsOfScript } from '../../testing/scripted-results.ts';
 
 /** A page whose session does nothing by itself. */
 function setUp(parts: Partial<PageParts> = {}) {
@@ -31,12 +32,6 @@ function setUp(parts: Partial<PageParts> = {}) {
     closed: () => closed,
     run: () => page.store.getState().run,
   };
-}
-
-function resultsOf(settings: RunSettings): Results {
-  const last = scriptedRun(settings).at(-1);
-  if (last?.type !== 'finished') throw new Error('the script does not end');
-  return last.results;
 }
 
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(BATCH_MS);
@@ -155,7 +150,7 @@ describe('createPage', () => {
     'removes the checkpoint of a finished run only if its results are stored: %s',
     async (fits) => {
       const settings = embeddedSettings('quick', 'gorp');
-      const [results, id] = [resultsOf(settings), '0b1e5f6a-3f0a-4c8e-9d53-6a1c2b3d4e5f'];
+      const [results, id] = [resultsOfScript(settings), '0b1e5f6a-3f0a-4c8e-9d53-6a1c2b3d4e5f'];
       const { startedAt } = results;
       const one: StoredCheckpoint = {
         folder: 'f',
@@ -189,7 +184,10 @@ describe('createPage', () => {
       await page.load();
       page.queue.add([settings, settings]);
       page.queue.start();
-      emit({ type: 'finished', results: { ...results, id } });
+      emit(
+        { type: 'begin', results: { ...results, id }, stepsPerRound: [] },
+        { type: 'finished', seconds: 1, liveBuffers: 0 },
+      );
       await settle();
       expect(asked).toEqual(fits ? ['find', 'find', 'drop'] : ['find', 'find']);
       const { unfinished, historyProblem, queue } = page.store.getState();
@@ -217,10 +215,8 @@ describe('createPage', () => {
 
   it('resumes an interrupted run from its checkpoint, and removes it once the run is stored', async () => {
     const settings = embeddedSettings('quick', 'gorp');
-    const last = scriptedRun(settings).at(-1);
-    if (last?.type !== 'finished') throw new Error('the script does not end');
     const id = '0b1e5f6a-3f0a-4c8e-9d53-6a1c2b3d4e5f';
-    const { results } = last;
+    const results = resultsOfScript(settings);
     const startedAt = results.startedAt;
     let stored: StoredCheckpoint[] = [
       { folder: 'f', savedAt: 1, bytes: 2, id, startedAt, results, settings, round: 1, step: 3 },
@@ -241,7 +237,10 @@ describe('createPage', () => {
     expect(page.store.getState()).toMatchObject({ draft: settings, unfinished: [] });
     page.saveNow();
     expect(commands.map(({ type }) => type)).toEqual(['start', 'save']);
-    emit({ ...last, results: { ...last.results, id } });
+    emit(
+      { type: 'begin', results: { ...results, id }, stepsPerRound: [] },
+      { type: 'finished', seconds: 1, liveBuffers: 0 },
+    );
     await settle();
     expect(asked).toEqual(['find', 'find', 'drop']);
     expect(page.store.getState().unfinished).toEqual([]);
@@ -250,7 +249,7 @@ describe('createPage', () => {
   it('resumes an interrupted run of the queue from its checkpoint, in whatever order its settings were entered', async () => {
     const settings = watching(embeddedSettings('quick', 'gorp'), ['field']);
     const { watch = [], ...others } = settings;
-    const results = resultsOf(settings);
+    const results = resultsOfScript(settings);
     const stored = { folder: 'f', savedAt: 1, bytes: 2, id: 'x', startedAt: '', results, round: 1, step: 3 };
     const { page, commands } = setUp({
       checkpoints: () => Promise.resolve({ unfinished: [{ ...stored, settings: { watch, ...others } }], unread: [] }),
@@ -263,7 +262,7 @@ describe('createPage', () => {
 
   it('offers a stopped run until it is removed', async () => {
     const settings = embeddedSettings('quick', 'gorp');
-    const results = resultsOf(settings);
+    const results = resultsOfScript(settings);
     const { startedAt } = results;
     let stored: StoredCheckpoint[] = [
       { folder: 'f', savedAt: 1, bytes: 2, id: 'x', startedAt, results, settings, round: 1, step: 3 },
@@ -277,7 +276,7 @@ describe('createPage', () => {
     page.prefer({ checkpointMinutes: 0 });
     page.start();
     expect(commands[0]).toMatchObject({ checkpoints: { everySeconds: 0, from: null } });
-    emit(...scriptedRun(settings).slice(0, -1), { type: 'stopped', results: null });
+    emit(...scriptedRun(settings).slice(0, -1), { type: 'stopped' });
     await settle();
     expect(page.store.getState().unfinished).toEqual(stored);
     await page.dropCheckpoint('f');
@@ -286,7 +285,7 @@ describe('createPage', () => {
 
   it('offers the other unfinished runs in the moment in which a run ends', async () => {
     const settings = embeddedSettings('quick', 'gorp');
-    const results = resultsOf(settings);
+    const results = resultsOfScript(settings);
     const { startedAt } = results;
     const [one, other] = ['f', 'g'].map((folder): StoredCheckpoint => {
       return { folder, savedAt: 1, bytes: 2, id: folder, startedAt, results, settings, round: 1, step: 3 };
@@ -341,7 +340,7 @@ describe('createPage', () => {
 
   it('names a run while it trains, but not like another one', async () => {
     const { page, commands, emit, run } = setUp({
-      history: memoryHistory([{ ...resultsOf(embeddedSettings('quick', 'gorp')), name: 'best' }]),
+      history: memoryHistory([{ ...resultsOfScript(embeddedSettings('quick', 'gorp')), name: 'best' }]),
     });
     await page.load();
     page.start();
@@ -357,7 +356,7 @@ describe('createPage', () => {
 
   it('resumes a run under the name that it has by now', async () => {
     const id = '00000000-0000-4000-8000-000000000001';
-    const stopped = { ...resultsOf(embeddedSettings('quick', 'gorp')), id, name: 'renamed' };
+    const stopped = { ...resultsOfScript(embeddedSettings('quick', 'gorp')), id, name: 'renamed' };
     const { page, commands } = setUp({ history: memoryHistory([stopped]) });
     await page.load();
     const { settings, startedAt } = stopped;
@@ -440,7 +439,7 @@ describe('createPage', () => {
     const { page, emit, closed, run } = setUp();
     page.start();
     const error = { code: 'device/lost', message: 'gone', nextStep: 'again' } as const;
-    emit({ type: 'warning', message: 'slow' }, { type: 'failed', error, results: null });
+    emit({ type: 'warning', message: 'slow' }, { type: 'failed', error });
     await settle();
     expect(run()).toMatchObject({ status: 'failed', error });
     expect(closed()).toBe(1);

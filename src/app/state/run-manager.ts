@@ -1,5 +1,5 @@
 import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
-import type { RunEvent } from '../../run/events/events.ts';
+import { isEnd, type RunEvent } from '../../run/events/events.ts';
 import type { Milestone } from '../../run/learning/control.ts';
 import { type RunLabel, labelOf, withLabel } from '../../run/results/results.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
@@ -94,7 +94,7 @@ export function createRunManager(store: PageStore, { openSession, pace, onEnd, l
   const receive = (event: RunEvent): void => {
     waiting.push(event);
     // Show the end at once: in a hidden tab timers may be a minute late, and the worker holds memory until then.
-    if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed') {
+    if (isEnd(event)) {
       if (timer !== null) clearTimeout(timer);
       flush();
     } else timer ??= setTimeout(flush, BATCH_MS);

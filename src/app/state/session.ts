@@ -2,7 +2,7 @@ import { errorOf, type ErrorReport, GorpError, reportOf } from '../../base/error
 import { tokenizerTooSlow } from '../../base/tokenizer-config.ts';
 import { versionText } from '../../base/version.ts';
 import type { FromWorker, Functions } from '../../base/worker-calls.ts';
-import { type RunEvent, SILENCE_MS } from '../../run/events/events.ts';
+import { isEnd, type RunEvent, SILENCE_MS } from '../../run/events/events.ts';
 import type { ThreadAnswer, ThreadRequest, WorkerCommand } from '../../worker/protocol.ts';
 
 /**
@@ -187,7 +187,7 @@ export const openWorkerSession: OpenSession = (onEvent) =>
       name: 'The training worker',
       nextStep: 'Reload the page and start again. If it happens again, choose a smaller batch or a smaller model.',
       onEvent,
-      onError: (error) => onEvent({ type: 'failed', error, results: null }),
+      onError: (error) => onEvent({ type: 'failed', error }),
     },
   );
 
@@ -244,7 +244,7 @@ class WatchedSession implements TrainingSession {
     this.#silent = 0;
     this.#isTokenizing = event.type === 'progress' && event.phase === 'tokenize';
     this.#hasBegun ||= event.type === 'begin';
-    if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed') clearInterval(this.#timer);
+    if (isEnd(event)) clearInterval(this.#timer);
     this.#onEvent(event);
   }
 
@@ -264,11 +264,11 @@ class WatchedSession implements TrainingSession {
     }
     this.close();
     this.#onEvent({ type: 'warning', message: `${why} The results hold what was measured until then.` });
-    this.#onEvent({ type: 'stopped', results: null });
+    this.#onEvent({ type: 'stopped' });
   }
 
   #fail(error: GorpError): void {
     this.close();
-    this.#onEvent({ type: 'failed', error: reportOf(error), results: null });
+    this.#onEvent({ type: 'failed', error: reportOf(error) });
   }
 }

@@ -56,7 +56,7 @@ it('ends a worker that gives no sign of life after Stop; what was measured remai
   expect(closed()).toBe(1);
   expect(heard.slice(-2)).toMatchObject([
     { type: 'warning', message: expect.stringContaining('no sign of life for 10 seconds after Stop') as string },
-    { type: 'stopped', results: null },
+    { type: 'stopped' },
   ]);
   const run = applyEvents(startingRun(SETTINGS), heard);
   expect(run).toMatchObject({ status: 'stopped', results: { status: 'stopped', curves: { step: [1, 2, 3] } } });
@@ -69,7 +69,7 @@ it('fails with no results if nothing was measured yet', () => {
   session.send({ type: 'stop' });
   vi.advanceTimersByTime(SILENCE_MS);
   expect(closed()).toBe(1);
-  expect(heard).toMatchObject([{ type: 'failed', error: { code: 'worker/no-answer' }, results: null }]);
+  expect(heard).toMatchObject([{ type: 'failed', error: { code: 'worker/no-answer' } }]);
 });
 
 it('leaves a worker alone that computes for as long as its step takes, and saves then', () => {
@@ -97,7 +97,7 @@ it('ends a worker at once if Stop is sent once more, and says what is lost', () 
   expect(closed()).toBe(1);
   expect(heard.slice(-2)).toMatchObject([
     { type: 'warning', message: expect.stringContaining('before it could save') as string },
-    { type: 'stopped', results: null },
+    { type: 'stopped' },
   ]);
 });
 

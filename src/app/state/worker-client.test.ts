@@ -74,7 +74,7 @@ describe('a client of a worker', () => {
   it('turns a crash into a failed event and ends the worker', () => {
     const { events, worker } = open();
     worker.onerror?.({ message: 'out of memory', preventDefault: () => undefined });
-    expect(events).toMatchObject([{ type: 'failed', error: { code: 'worker/crashed' }, results: null }]);
+    expect(events).toMatchObject([{ type: 'failed', error: { code: 'worker/crashed' } }]);
     expect(events[0]).toMatchObject({ error: { message: expect.stringContaining('out of memory') as string } });
     expect(worker.terminated).toBe(true);
   });

@@ -8,6 +8,7 @@ import { measuresOf, withMeasures } from '../results/measures.ts';
 import { readPredictions } from '../files/predictions.ts';
 import { type Results, ResultsSchema } from '../results/results.ts';
 import { Run } from '../run.ts';
+import { finishedResults } from '../../testing/ended-run.ts';
 
 const say = (content: string) => [{ role: 'user' as const, content }];
 const TASKS: readonly Task[] = [
@@ -76,9 +77,7 @@ async function resultsOf(
     },
   });
   await new Run(host, settings).execute();
-  const last = events.at(-1);
-  if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
-  return { results: v.parse(ResultsSchema, JSON.parse(JSON.stringify(last.results))), events, files };
+  return { results: v.parse(ResultsSchema, JSON.parse(JSON.stringify(finishedResults(events)))), events, files };
 }
 
 describe.each([

@@ -104,8 +104,8 @@ type ProbeEvent = { readonly type: 'probe' } & (
 export type RunEvent =
   | { type: 'device'; device: DeviceReport }
   /**
-   * Sent once tasks and model are known, and again after the loss of a device. The results hold what earlier runs did;
-   * later events add to them ({@link fold}).
+   * Sent once tasks and model are known, and again after the loss of a device; without tasks by a run that stops earlier.
+   * The results hold what earlier runs did. Later events add to them ({@link fold}) and never repeat them.
    */
   | { type: 'begin'; results: Results; stepsPerRound: number[] }
   | Progress
@@ -158,10 +158,24 @@ export type RunEvent =
    * so many seconds, if that is known.
    */
   | { type: 'stopping'; secondsLeft: number | null }
-  | { type: 'finished'; results: Results }
-  // Without results if it stopped before its device was open, or the worker was ended or crashed: those so far remain.
-  | { type: 'stopped'; results: Results | null }
-  | { type: 'failed'; error: ErrorReport; results: Results | null };
+  | ({ type: 'finished' } & Ending)
+  // Less is known if the worker was ended or crashed.
+  | ({ type: 'stopped' } & Partial<Ending>)
+  | ({ type: 'failed'; error: ErrorReport } & Partial<Ending>);
+
+/** The facts that only the end of a run knows. */
+interface Ending {
+  /** Seconds of work. */
+  readonly seconds: number;
+  /** Buffers of the device that nobody freed. */
+  readonly liveBuffers: number;
+}
+
+type EndEvent = Extract<RunEvent, { type: 'finished' | 'stopped' | 'failed' }>;
+
+/** Whether an event is the last of its run. */
+export const isEnd = (event: RunEvent): event is EndEvent =>
+  event.type === 'finished' || event.type === 'stopped' || event.type === 'failed';
 
 /**
  * Milliseconds without an event after which a run that was asked to stop counts as standing still, and is ended from

@@ -16,14 +16,18 @@ export const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerToke
  * the page and the command line all use it. Null before `begin`. Pure: shares what did not change.
  */
 export function fold(results: Results | null, event: RunEvent): Results | null {
-  if ('results' in event && event.results !== null) return event.results;
-  return results && withEvent(results, event);
+  return event.type === 'begin' ? event.results : results && withEvent(results, event);
 }
 
 function withEvent(results: Results, event: RunEvent): Results {
   switch (event.type) {
-    case 'failed':
-      return { ...results, status: 'failed', error: event.error };
+    case 'finished':
+    case 'stopped':
+    case 'failed': {
+      const { type: status, seconds = results.seconds, liveBuffers = results.memory.liveBuffersAtEnd } = event;
+      const error = event.type === 'failed' ? event.error : null;
+      return { ...results, status, error, seconds, memory: { ...results.memory, liveBuffersAtEnd: liveBuffers } };
+    }
     case 'progress':
       return { ...results, seconds: event.seconds };
     case 'steps':
@@ -70,8 +74,6 @@ function withEvent(results: Results, event: RunEvent): Results {
     case 'paused':
     case 'resumed':
     case 'stopping':
-    case 'finished':
-    case 'stopped':
       return results;
   }
 }

@@ -1,15 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { scriptedRun } from '../../testing/scripted-run.ts';
+import { resultsOfScript } from '../../testing/scripted-results.ts';
 import { bytesOfFile } from '../../testing/output-files.ts';
 import { embeddedSettings } from '../planning/presets.ts';
 import type { Results } from '../results/results.ts';
 import { baseName, licenceOfBase, modelCard, type SavedAs } from './model-card.ts';
 
-const results: Results = (() => {
-  const last = scriptedRun({ ...embeddedSettings('quick', 'gorp-plus'), order: ['gloss', 'a|b'] }).at(-1);
-  if (last?.type !== 'finished') throw new Error('the script does not end in results');
-  return last.results;
-})();
+const results = resultsOfScript({ ...embeddedSettings('quick', 'gorp-plus'), order: ['gloss', 'a|b'] });
 
 async function cardText(of: Results, licence: string | null, savedAs: SavedAs): Promise<string> {
   return new TextDecoder().decode(await bytesOfFile(modelCard(of, licence, savedAs)));

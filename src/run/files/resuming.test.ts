@@ -32,10 +32,10 @@ async function execute(
     settings,
   );
   await run.execute();
-  const last = events.at(-1);
-  if (last === undefined || !('results' in last) || last.results === null) throw new Error(JSON.stringify(last));
-  expect(last.results.memory.liveBuffersAtEnd).toBe(0);
-  return { type: last.type, results: last.results, events };
+  const [last, { results }] = [events.at(-1), run];
+  if (last === undefined || results === null) throw new Error(JSON.stringify(last));
+  expect(results.memory.liveBuffersAtEnd).toBe(0);
+  return { type: last.type, results, events };
 }
 
 const isAt =

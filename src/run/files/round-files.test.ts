@@ -19,6 +19,8 @@ import { baseOf } from '../results/identity.ts';
 import type { Results } from '../results/results.ts';
 import { Run } from '../run.ts';
 import type { RunSettings } from '../settings/settings.ts';
+import { finishedResults } from '../../testing/ended-run.ts';
+import { fold } from '../events/fold.ts';
 
 // One device for all runs, so that every kernel is compiled once; each run has its own ledger.
 const { acquireDevice } = onDevice(acquireTestDevice);
@@ -100,11 +102,10 @@ describe('a round that was saved', () => {
       },
     });
     await new Run(host, settings).evaluate();
-    const last = events.at(-1);
-    if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
-    expect(last.results.accuracy.exact).toEqual([whole.results.accuracy.exact[1], [null, null], [null, null]]);
-    expect(last.results.curves.step).toEqual([]);
-    expect(last.results.memory.liveBuffersAtEnd).toBe(0);
+    const results = finishedResults(events);
+    expect(results.accuracy.exact).toEqual([whole.results.accuracy.exact[1], [null, null], [null, null]]);
+    expect(results.curves.step).toEqual([]);
+    expect(results.memory.liveBuffersAtEnd).toBe(0);
     expect([...left.keys()]).toEqual(['predict_results.json', 'predict_eval_predictions.jsonl']);
     expect(jsonOf(left, 'predict_results.json')['predict_exact_match_for_gloss']).toBe(
       jsonOf(files('1-gloss'), 'predict_results.json')['predict_exact_match_for_gloss'],
@@ -274,7 +275,7 @@ describe('the base model of a round', () => {
     model: ModelFiles,
     change: Partial<RunSettings> = {},
     work: 'execute' | 'evaluate' = 'execute',
-  ): Promise<{ asked: string[]; last: RunEvent | undefined }> {
+  ): Promise<{ asked: string[]; last: RunEvent | undefined; results: Results | null }> {
     const asked: string[] = [];
     const events: RunEvent[] = [];
     const host = tinyHost((event) => events.push(event), {
@@ -285,14 +286,15 @@ describe('the base model of a round', () => {
         return Promise.resolve(model);
       },
     });
-    await new Run(host, { ...settings, ...change })[work]();
-    return { asked, last: events.at(-1) };
+    const run = new Run(host, { ...settings, ...change });
+    await run[work]();
+    return { asked, last: events.at(-1), results: run.results };
   }
 
   test('is opened at the commit it was trained on, although its branch has moved on', async () => {
-    const { asked, last } = await onwards(first, hubModel(COMMIT, WEIGHTS));
+    const { asked, results } = await onwards(first, hubModel(COMMIT, WEIGHTS));
     expect(asked).toEqual([`some-org/tiny@${COMMIT}`]);
-    expect(last).toMatchObject({ type: 'finished', results: { settings: { model: 'some-org/tiny' } } });
+    expect(results).toMatchObject({ status: 'finished', settings: { model: 'some-org/tiny' } });
     expect(baseOf((await openRound(first)).results)).toBe(`some-org/tiny@${COMMIT}`);
     expect(jsonOf(first, 'adapter/adapter_config.json')).toMatchObject({ revision: COMMIT });
   });
@@ -321,8 +323,7 @@ test('ends at a round that cannot be saved, with its results, and names it', asy
     tinyHost((event) => events.push(event), { acquireDevice, saveRound }),
     tinySettings('seq-lora', { epochs: 1 }),
   ).execute();
-  const last = events.at(-1);
-  expect(last).toMatchObject({
+  expect(events.at(-1)).toMatchObject({
     type: 'failed',
     error: {
       code: 'store/failed',
@@ -330,8 +331,8 @@ test('ends at a round that cannot be saved, with its results, and names it', asy
       nextStep: 'Free some space on it. Then resume the run: it saves them again.',
     },
   });
-  if (last?.type !== 'failed') throw new Error('it has not failed');
-  expect(last.results?.accuracy.exact.flat(), 'all tests are done').not.toContain(null);
+  expect(events.reduce(fold, null)?.accuracy.exact.flat(), 'all tests are done').toHaveLength(6);
+  expect(events.reduce(fold, null)?.accuracy.exact.flat(), 'all tests are done').not.toContain(null);
 });
 
 test('warns, and continues, where nothing can be saved at all', async () => {

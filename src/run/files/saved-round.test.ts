@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { scriptedRun } from '../../testing/scripted-run.ts';
+import { resultsOfScript } from '../../testing/scripted-results.ts';
 import { type MethodName, withValues } from '../../methods/registry.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { embeddedSettings } from '../planning/presets.ts';
@@ -11,9 +11,7 @@ const ORDER = ['gloss', 'field', 'people'];
 /** Resumes from the first round of one order in another. */
 function resume(name: MethodName, order: readonly string[]): void {
   const settings = { ...embeddedSettings('quick', name), order: ORDER };
-  const last = scriptedRun(settings).at(-1);
-  if (last?.type !== 'finished') throw new Error('the script does not end in results');
-  checkCanContinue({ round: 1, results: last.results } as SavedRound, { ...settings, order: [...order] });
+  checkCanContinue({ round: 1, results: resultsOfScript(settings) } as SavedRound, { ...settings, order: [...order] });
 }
 
 test.each(['inf-lora', 'osft'] as const)('%s resumes only in an order of the length it was set up for', (name) => {
@@ -32,9 +30,7 @@ test.each(['inf-lora', 'osft'] as const)('%s resumes only in an order of the len
 
 test('a model of one base of gain-lora is not taught with the other', () => {
   const settings = embeddedSettings('quick', 'gain-lora');
-  const last = scriptedRun(settings).at(-1);
-  if (last?.type !== 'finished') throw new Error('the script does not end in results');
-  const { results } = last;
+  const results = resultsOfScript(settings);
   const resume = (base: 'inf-lora' | 'o-lora'): void =>
     checkFits({ results }, { ...settings, method: { ...settings.method, base } }, results.model.parameters);
   expect(() => resume('inf-lora')).not.toThrow();
@@ -54,9 +50,7 @@ test('other methods may resume in a longer order', () => {
 test('a round can be tested, but not resumed, without the watched tasks that it protected', () => {
   const { method, ...rest } = { ...embeddedSettings('quick', 'gorp-plus'), order: ORDER };
   const settings: RunSettings = { ...rest, method: withValues(method, { protects: 'watched' }), watch: ['emoji'] };
-  const last = scriptedRun(settings).at(-1);
-  if (last?.type !== 'finished') throw new Error('the script does not end in results');
-  const round = { round: 1, results: last.results } as SavedRound;
+  const round = { round: 1, results: resultsOfScript(settings) } as SavedRound;
   const other = { ...settings, watch: ['kinds'] };
   expect(() => checkFits(round, other, round.results.model.parameters)).not.toThrow();
   expect(() => checkCanContinue(round, other)).toThrow(/to protect general prompts, emoji, not general prompts, kinds/);

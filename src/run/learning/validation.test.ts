@@ -29,8 +29,8 @@ async function execute(settings: RunSettings, parts: Partial<RunHost> = {}, stop
     settings,
   );
   await run.execute();
-  if (last === undefined || !('results' in last) || last.results === null) throw new Error(JSON.stringify(last));
-  return last.results;
+  if (run.results === null) throw new Error(JSON.stringify(last));
+  return run.results;
 }
 
 const prepared = (training: Partial<RunSettings['training']>): Promise<EncodedTask> =>

@@ -36,10 +36,9 @@ async function ran(
     settings,
   );
   await run.execute();
-  const last = events.at(-1);
-  if (last === undefined || !('results' in last) || last.results === null) throw new Error(JSON.stringify(last));
+  if (run.results === null) throw new Error(JSON.stringify(events.at(-1)));
   return {
-    results: last.results,
+    results: run.results,
     probes: events.filter((event): event is Probed => event.type === 'probe' && event.probe === 'commonQuestions'),
     notes: events.flatMap((event) => (event.type === 'warning' ? [event.message] : [])),
   };

@@ -192,9 +192,8 @@ async function execute(settings: RunSettings, more: Partial<RunHost> = {}, stopA
     settings,
   );
   await run.execute();
-  const last = events.at(-1);
-  if (last === undefined || !('results' in last) || last.results === null) throw new Error(JSON.stringify(last));
-  return { results: last.results, events };
+  if (run.results === null) throw new Error(JSON.stringify(events.at(-1)));
+  return { results: run.results, events };
 }
 
 describe('a run', () => {
@@ -255,8 +254,8 @@ describe('a run', () => {
       settings('gorp', 'own:mine'),
     );
     await run.execute();
-    expect(run.resultsSoFar).toMatchObject({ memory: { liveBuffersAtEnd: 0 } });
-    expect(run.resultsSoFar?.probes?.generalText?.rounds.map((one) => one.round) ?? []).toEqual(round === 0 ? [] : [0]);
+    expect(run.results).toMatchObject({ memory: { liveBuffersAtEnd: 0 } });
+    expect(run.results?.probes?.generalText?.rounds.map((one) => one.round) ?? []).toEqual(round === 0 ? [] : [0]);
     const { results } = await execute(settings('gorp', 'own:mine'), checkpoints.parts());
     expect(results.status).toBe('finished');
     expect(results.probes).toEqual((await execute(settings('gorp', 'own:mine'))).results.probes);

@@ -11,6 +11,7 @@ import { planMemory } from '../planning/plan-run.ts';
 import { Run } from '../run.ts';
 import type { RunSettings } from './settings.ts';
 import { modulesProblem, trainedModules, trainsSame } from './trained-modules.ts';
+import { finishedResults } from '../../testing/ended-run.ts';
 
 const { config } = tinyModel();
 const model = modulesOfConfig(config);
@@ -87,11 +88,10 @@ describe('a run', () => {
 
   test('trains the layers in its settings, as planned', async () => {
     const asked = settings([`${SELF}.k`, `${SELF}.o`, `${CROSS}.v`]);
-    const end = (await execute(asked)).at(-1);
-    if (end?.type !== 'finished') throw new Error(JSON.stringify(end));
+    const { model, settings: kept } = finishedResults(await execute(asked));
     // Rank 4 of layers [16, 16]: one block of the encoder, two of the decoder.
-    expect(end.results.model.trainable).toBe((1 + 1 + 2) * 4 * (16 + 16));
-    expect(end.results.settings.training.loraModules).toEqual(asked.training.loraModules);
+    expect(model.trainable).toBe((1 + 1 + 2) * 4 * (16 + 16));
+    expect(kept.training.loraModules).toEqual(asked.training.loraModules);
     const work = {
       tasks: 1,
       batch: { B: 2, S: 24, T: 3, shared: 0 },

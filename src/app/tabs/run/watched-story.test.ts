@@ -2,15 +2,13 @@ import { expect, test } from 'vitest';
 import { embeddedSettings } from '../../../run/planning/presets.ts';
 import { startingMethod } from '../../../run/settings/starting-values.ts';
 import { watching } from '../../../run/settings/settings.ts';
-import { scriptedRun } from '../../../testing/scripted-run.ts';
+import { resultsOfScript } from '../../../testing/scripted-results.ts';
 import { changeSinceLearned, matrixOf, measuresIn, scoreIn, scoresOf } from '../../state/scores.ts';
 import { watchedStory } from './WhatHappened.tsx';
 
 /** A finished run that watched a task with free answers, 71.2 and then 69.8 %. */
 function watchedRun(before = 0.712) {
-  const last = scriptedRun(watching(embeddedSettings('quick', 'gorp'), [])).at(-1);
-  if (last?.type !== 'finished') throw new Error('not finished');
-  const { results } = last;
+  const results = resultsOfScript(watching(embeddedSettings('quick', 'gorp'), []));
   const report = { kind: 'QA', labels: [], trainExamples: 0, testExamples: 100, watched: true as const };
   const wide = (cells: readonly (number | null)[]) =>
     results.accuracy.exact.map((row, t) => [...row.map(() => null), cells[t] ?? null]);
