@@ -67,6 +67,18 @@ describe('listModels', () => {
     expect((await listModels(store)).every(({ isComplete }) => isComplete)).toBe(true);
   });
 
+  it('calls a model without its tokenizer incomplete, unless its tokens are bytes', async () => {
+    const files: Record<string, string | Buffer> = { ...(await modelFiles()), 'tokenizer_config.json': '{"tokenizer_class":"ByT5Tokenizer"}' };
+    delete files['tokenizer.json'];
+    hub.push('google/byt5-tiny', files);
+    await open('google/byt5-tiny');
+    await open('org/one');
+    const [bytes, one] = await listModels(store);
+    expect([bytes.isComplete, one.isComplete]).toEqual([true, true]);
+    await store.remove(`${one.folder}tokenizer.json`);
+    expect((await listModels(store))[1].isComplete).toBe(false);
+  });
+
   it('counts the shards', async () => {
     const { 'model.safetensors': single, ...small } = await modelFiles();
     const weight_map = { 'shared.weight': 'model-1.safetensors', b: 'model-2.safetensors' };

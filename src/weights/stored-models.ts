@@ -1,10 +1,11 @@
 import { GorpError } from '../base/errors.ts';
+import { hasByteTokens } from '../base/tokenizer-config.ts';
 import { isGgufName, partsOf } from './gguf/splits.ts';
 import { parseCommitUrl } from './hub.ts';
 import type { StoredModel, Verdict, VerifyProgress } from './model-messages.ts';
 import { filePath } from './remote-folder.ts';
 import type { Refetch } from './ranges.ts';
-import { parseShardIndex, type ShardIndex } from './model-folder.ts';
+import { parseShardIndex } from './model-folder.ts';
 import type { WeightStore } from './store.ts';
 import type { Manifest, PartialManifest } from './store-format.ts';
 
@@ -61,18 +62,18 @@ export async function listModels(store: WeightStore): Promise<StoredModel[]> {
 
 async function hasAllFiles(store: WeightStore, home: string, files: ReadonlyMap<string, Manifest>): Promise<boolean> {
   if (isGgufName(nameOf(home))) return partsOf(nameOf(home)).every((part) => files.has(part));
-  if (!['config.json', 'tokenizer_config.json'].every((name) => files.has(name))) return false;
-  const index = files.get('model.safetensors.index.json');
-  if (index === undefined) return files.has('model.safetensors');
-  const shards = await readIndex(store, index);
-  return shards?.files.every((name) => files.has(name)) === true;
-}
-
-async function readIndex(store: WeightStore, { file, bytes }: Manifest): Promise<ShardIndex | null> {
+  const [config, texts, index] = ['config.json', 'tokenizer_config.json', 'model.safetensors.index.json'].map((name) =>
+    files.get(name),
+  );
+  if (config === undefined || texts === undefined) return false;
+  const read = async ({ file, bytes }: Manifest): Promise<unknown> =>
+    JSON.parse(new TextDecoder().decode(await store.read(file, 0, bytes)));
   try {
-    return parseShardIndex(JSON.parse(new TextDecoder().decode(await store.read(file, 0, bytes))));
+    if (!files.has('tokenizer.json') && !hasByteTokens(await read(texts))) return false;
+    const weights = index === undefined ? ['model.safetensors'] : parseShardIndex(await read(index)).files;
+    return weights.every((name) => files.has(name));
   } catch {
-    return null;
+    return false; // a damaged file is downloaded again
   }
 }
 
