@@ -171,7 +171,7 @@ const notTaken = ({ code }: ErrorReport): string =>
 
 /** The title of an error; something that is missing is no failure. */
 function titleOf({ code }: ErrorReport, isRefused: boolean): string {
-  if (code === 'settings/files-again') return 'The model’s files are needed again';
+  if (code === 'settings/files-again') return 'The model’s files are needed';
   return isRefused ? 'The run cannot start' : 'The run has failed';
 }
 

@@ -2,6 +2,7 @@ import { openAsBlob } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { zipSync, type Zippable } from 'fflate';
 import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Results, ResultsSchema } from '../run/results/results.ts';
@@ -194,14 +195,31 @@ describe('a model in a file for somebody else', () => {
     expect(byFile.accuracy).toEqual(byFolder.accuracy);
   });
 
-  test('is refused when it is cut off, damaged, no model, of a newer version, or compressed', async () => {
+  test('opens too when another program has packed it, compressed and in a folder', async () => {
+    const files = await unzipped(await openAsBlob(whole));
+    const packed = await Promise.all(
+      files.map(async ({ path, open }) => [`mails/${path}`, await bytesIn(await open())]),
+    );
+    await writeFile(at('packed.zip'), zipSync(Object.fromEntries(packed) as Zippable));
+    said = '';
+    expect(await models(['show', at('packed.zip')])).toBe(0);
+    expect(said).toMatch(/1\. bills, taught .*, 4 tests come with it\n/);
+  });
+
+  test('is refused when it is cut off, damaged, no model, or of a newer version', async () => {
     const bytes = await readFile(whole);
     const given = async (name: string, content: Uint8Array): Promise<string> => {
       await writeFile(at(name), content);
       return at(name);
     };
     const show = async (name: string, content: Uint8Array) => failing(models(['show', await given(name, content)]));
-    expect(await show('cut.zip', bytes.subarray(0, bytes.length >> 1))).toMatchObject({ code: 'run/bad-zip' });
+    expect(await show('cut.zip', bytes.subarray(0, bytes.length >> 1))).toMatchObject({
+      code: 'run/bad-zip',
+      message: expect.stringMatching(/cut\.zip: .* its end is missing\. It was cut off/) as string,
+    });
+    expect(await show('none.zip', bytes.subarray(0, 0))).toMatchObject({
+      message: expect.stringContaining('it is empty') as string,
+    });
     const flipped = Uint8Array.from(bytes);
     flipped[bytes.indexOf('"__metadata__"') + 4000] ^= 1;
     expect(await show('flipped.zip', flipped)).toMatchObject({ code: expect.stringMatching(/^run\/bad-/) as string });
@@ -215,11 +233,19 @@ describe('a model in a file for somebody else', () => {
       code: 'run/bad-round',
       message: expect.stringContaining('no round.json') as string,
     });
-    const newer = manifest.replace('"version":1', '"version":2');
-    expect(await show('newer.zip', await archive({ 'round.json': newer }))).toMatchObject({
-      code: 'run/bad-round',
-      message: expect.stringContaining('newer gorp-web') as string,
-    });
+    for (const [newer, what] of [
+      [manifest.replace('"version":1', '"version":2'), 'version 2'],
+      [
+        manifest.replace('"schema":"gorp-web/results","version":2', '"schema":"gorp-web/results","version":3'),
+        'results.version 3',
+      ],
+      [manifest.replace(/}$/, ',"later":1}'), 'a field later'],
+    ])
+      expect(await show('newer.zip', await archive({ 'round.json': newer }))).toMatchObject({
+        code: 'run/bad-round',
+        message: expect.stringContaining(`a newer gorp-web saved it: round.json has ${what}.`) as string,
+        nextStep: expect.stringContaining('update this one') as string,
+      });
     // Only the names of a model's own files are looked up, and nothing is written.
     const hostile = await archive({ '../round.json': manifest, '../../state.safetensors': 'x' });
     expect(await show('hostile.zip', hostile)).toMatchObject({ code: 'run/bad-round' });
@@ -249,6 +275,8 @@ describe('a model in a file for somebody else', () => {
     expect(await more('--base', base)).toMatch(/^0: /);
   });
 });
+
+const bytesIn = async (blob: Blob): Promise<Uint8Array> => new Uint8Array(await blob.arrayBuffer());
 
 /** The manifest in an archive. */
 async function manifestIn(file: string): Promise<string> {

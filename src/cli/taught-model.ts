@@ -35,7 +35,10 @@ export interface OpenTaughtModel {
  */
 export async function openTaught(path: string): Promise<OpenTaughtModel> {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) {
-    const open = await openArchive(await openAsBlob(path));
+    const open = await openArchive(await openAsBlob(path)).catch((cause: unknown) => {
+      if (!(cause instanceof GorpError)) throw cause;
+      throw new GorpError(cause.code, `${path}: ${cause.message}`, cause.nextStep, { cause });
+    });
     const round = await openSavedRound(open);
     await round.state.check();
     return { path, round, open };

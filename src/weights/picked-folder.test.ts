@@ -65,7 +65,7 @@ describe('a picked folder', () => {
   });
 
   it('asks for the files again when there are none left', () => {
-    expect(() => new PickedFolder('t5', [])).toThrow(/no longer available/);
+    expect(() => new PickedFolder('t5', [])).toThrow(/files of t5 are not at hand/);
   });
 });
 

@@ -45,8 +45,8 @@ export class PickedFolder implements ModelFolder {
     if (this.#blobs.size === 0) {
       throw new GorpError(
         'weights/nothing-picked',
-        `The files of ${name} are no longer available.`,
-        `Choose ${name} again: a page loses access to files when it reloads.`,
+        `The files of ${name} are not at hand.`,
+        `Choose the files of ${name}: a page loses them when it reloads, and a model that somebody shared comes without its base.`,
       );
     }
   }

@@ -35,9 +35,10 @@ export function withColumns(spec: TaskSpec, columns: Columns, typed: Typed): Tas
   return { ...next, ...FORM_DEFAULTS[form], ...typed, ...(!asks && { instruction: null }) };
 }
 
-/** Why a well-formed name is not available for a custom task. */
-export function nameIssue(name: string, taken: readonly string[]): string | undefined {
-  const bearer = taken.includes(name) ? 'another task of yours' : bearerOf(name);
+/** Why a well-formed name is not available for a custom task. @param known names of what the form's model was taught. */
+export function nameIssue(name: string, taken: readonly string[], known: readonly string[]): string | undefined {
+  const own = taken.includes(name) ? 'another task of yours' : undefined;
+  const bearer = own ?? (known.includes(name) ? 'a task that the model knows' : bearerOf(name));
   return bearer && `This is also the name of ${bearer}`;
 }
 
@@ -55,9 +56,10 @@ function ImportForm({ file }: { file: OpenedFile }) {
   const { custom, unread } = usePageState(({ userTasks }) => userTasks);
   const taken = [...custom.map((task) => task.spec.name), ...unread.tasks];
   const problem = usePageState((state) => state.taskProblem);
-  const [spec, setSpec] = useState<TaskSpec>(() => guessedSpec(file, taken));
-  const [{ preview, error, isReading }, previewWith] = usePreview(file);
   const lessons = usePageState(({ teaches }) => teaches)?.model.lessons ?? [];
+  const known = lessons.map(({ name }) => name);
+  const [spec, setSpec] = useState<TaskSpec>(() => guessedSpec(file, [...taken, ...known]));
+  const [{ preview, error, isReading }, previewWith] = usePreview(file);
   const [isAdding, setAdding] = useState(false);
   const [typed, setTyped] = useState<Typed>({});
   const id = useId();
@@ -81,7 +83,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
           lessons.map(({ name, labels, question }) => ({ name, labels: [...labels], instruction: question })),
         )
       : [];
-  const nameTaken = nameIssue(spec.name, taken) ?? issues.get('name');
+  const nameTaken = nameIssue(spec.name, taken, known) ?? issues.get('name');
   const unusable = error ?? preview.problem ?? (preview.found?.tests === 0 ? reportOf(tooFewTexts(form)) : null);
   const isReady = unusable === null && !isReading && !isAdding && nameTaken === undefined && issues.size === 0;
   const add = async (): Promise<void> => {

@@ -115,7 +115,7 @@ function PickedModelField({ issue }: PickedProps) {
       {used.length > 0 && !kept.some((one) => one.name === name) && (
         <button type="button" data-testid="keep-model" disabled={keeping !== null} onClick={() => void keepModel(name)}>
           {keeping === null
-            ? `Keep a copy in this browser (${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}), or ${isPlaced ? 'you are asked whether the page may read it' : 'it is asked for'} after each reload`
+            ? `Keep a copy in this browser (${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}), or ${isPlaced ? 'the browser may ask after a reload whether the page may read it' : 'it is asked for after each reload'}`
             : `Copying: ${bytes(keeping)}…`}
         </button>
       )}

@@ -4,9 +4,10 @@ import { FORM_DEFAULTS } from '../../tasks/likely-spec.ts';
 import { nameIssue, withColumns } from './ImportDialog.tsx';
 
 test('a new task has a name of its own', () => {
-  expect(nameIssue('reviews', ['mine'])).toBeUndefined();
-  expect(nameIssue('mine', ['mine'])).toBe('This is also the name of another task of yours');
-  expect(nameIssue('ScienceQA', [])).toBe('This is also the name of a dataset of TRACE');
+  expect(nameIssue('reviews', ['mine'], ['mails'])).toBeUndefined();
+  expect(nameIssue('mine', ['mine'], [])).toBe('This is also the name of another task of yours');
+  expect(nameIssue('mails', ['mine'], ['mails'])).toBe('This is also the name of a task that the model knows');
+  expect(nameIssue('ScienceQA', [], [])).toBe('This is also the name of a dataset of TRACE');
 });
 
 const SPEC: TaskSpec = {

@@ -178,9 +178,10 @@ async function sortZip(zip: GivenFile): Promise<SortedFiles> {
   // Loaded on demand: few visitors need it.
   const { unzipped } = await import('../../weights/exports/unzip.ts');
   const entries = (await unzipped(zip.file)).filter(({ path }) => !/(^|\/)(?:__MACOSX|\.DS_Store)/.test(path));
-  if (entries.some(({ path }) => path === 'round.json')) return { kind: 'shared', file: zip.file };
-  if (entries.some(({ path }) => baseName(path) === 'round.json'))
-    return { kind: 'rounds', name: zip.path, files: [zip] };
+  const models = entries.filter(({ path }) => baseName(path) === 'round.json');
+  // Other programs pack the folder of an unpacked model with its name.
+  if (models.length === 1 && models[0].path.split('/').length <= 2) return { kind: 'shared', file: zip.file };
+  if (models.length > 0) return { kind: 'rounds', name: zip.path, files: [zip] };
   if (entries.length === 0 || entries.some(({ path }) => /\.zip$/i.test(path))) {
     throw new GorpError(
       'run/unknown-files',
@@ -245,7 +246,7 @@ export interface DropSlice {
   readonly keptModels: readonly KeptModel[];
   /** The bytes copied so far of the model that is being copied; null if none is. */
   readonly keeping: number | null;
-  /** The model whose place on the disk the browser remembers; it may have to ask before the page reads it again. */
+  /** The model whose place on the disk the browser remembers; it may ask before the page reads it again. */
   readonly placed: string | null;
 }
 
@@ -355,8 +356,9 @@ export function createFileActions(
     if (reference?.kind !== 'picked' || access.picked.has(reference.name)) return;
     const { name } = reference;
     const files = kept.some((one) => one.name === name) ? await openKept(name) : await openPlace(name, false);
-    if (files === 'locked') setState({ placed: name });
-    else if (files !== null && !getState().access.picked.has(name)) setUp.giveFiles(name, files);
+    if (files === null) return;
+    if (!kept.some((one) => one.name === name)) setState({ placed: name });
+    if (files !== 'locked' && !getState().access.picked.has(name)) setUp.giveFiles(name, files);
   };
   store.subscribe(({ draft }, before) => {
     if (draft.model !== before.draft.model) void giveKept();

@@ -217,17 +217,13 @@ export function createRunManager(store: PageStore, { openSession, pace, onEnd, l
   return { begin, actions };
 }
 
-/**
- * A page loses access to files of the disk when it reloads.
- *
- * @throws GorpError `settings/files-again` if a model's files have to be given again.
- */
+/** @throws GorpError `settings/files-again` if a model's files have to be given again. */
 function requireFiles({ model }: RunSettings, { picked }: ModelAccess): void {
   const reference = parseModelReference(model);
   if (reference?.kind !== 'picked' || picked.has(reference.name)) return;
   throw new GorpError(
     'settings/files-again',
-    `A page loses its access to files on this machine when it reloads, and with it the model ${reference.name}.`,
-    `Drop ${reference.name} again anywhere on the page, or choose it under Model, then start again. There the browser can keep a copy.`,
+    `The files of ${reference.name} are not at hand: a page loses them when it reloads, and a model that somebody shared comes without its base.`,
+    `Drop ${reference.name} anywhere on the page, or choose its files in the form, then start again. There the browser can keep a copy.`,
   );
 }

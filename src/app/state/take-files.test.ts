@@ -127,7 +127,9 @@ test('a zip is what its files are', async () => {
   expect(model).toMatchObject({ kind: 'model', name: 'm' });
   const shared = await zipFile('mails.zip', { 'round.json': '{}', 'state.safetensors': '' });
   expect(await sortFiles([shared])).toEqual({ kind: 'shared', file: shared.file });
-  const rounds = await zipFile('run.zip', { '1-gloss/round.json': '{}', '1-gloss/config.json': '{}' });
+  const packed = await zipFile('mails.zip', { 'mails/round.json': '{}', 'mails/state.safetensors': '' });
+  expect(await sortFiles([packed])).toEqual({ kind: 'shared', file: packed.file });
+  const rounds = await zipFile('run.zip', { 'order/1-gloss/round.json': '{}', 'order/1-gloss/config.json': '{}' });
   expect(await sortFiles([rounds])).toEqual({ kind: 'rounds', name: 'run.zip', files: [rounds] });
   await expect(sortFiles([await zipFile('z.zip', { 'a.zip': '' })])).rejects.toMatchObject({
     code: 'run/unknown-files',

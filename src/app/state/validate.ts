@@ -100,9 +100,11 @@ export function checkedSettings(
   const [first] = draftIssues(draft, data, model, teaches);
   if (first !== undefined) {
     const [path, message] = first;
+    if (path === 'teaches')
+      throw new GorpError('settings/invalid', message, 'Do so in the form. A button there begins with the base model.');
     throw new GorpError(
       'settings/invalid',
-      path === 'teaches' ? message : `${fieldsOf(draft).get(path)?.label ?? 'Setting'} (${path}): ${message}`,
+      `${fieldsOf(draft).get(path)?.label ?? 'Setting'} (${path}): ${message}`,
       'Correct the marked setting and start again.',
     );
   }

@@ -24,7 +24,9 @@ test.each(['inf-lora', 'osft'] as const)('%s resumes only in an order of the len
   for (const next of [name, 'gorp-plus', 'seq-lora'] as const) {
     const before = { ...embeddedSettings('quick', name), order: ['gloss', 'field'] };
     const fault = teachingFault(before, 2, { ...embeddedSettings('quick', next), order: ORDER });
-    expect(fault?.nextStep).toMatch(/^It cannot be taught more\. Teach its base model all 3 tasks in one run/);
+    expect(fault?.nextStep).toMatch(
+      /^It cannot be taught more\. Begin with its base model: teach it all 3 tasks in one run/,
+    );
   }
 });
 

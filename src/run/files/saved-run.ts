@@ -54,8 +54,8 @@ const KINDS = {
   round: {
     file: ROUND_FILE,
     code: 'run/bad-round',
-    is: 'This is not a saved model',
-    nextStep: `Choose the folder of one task, such as 1-dbpedia, with ${ROUND_FILE} and the files saved with it.`,
+    is: 'This saved model cannot be used',
+    nextStep: `Get it again, whole, where it was saved: the file that was shared, or the folder of one task, such as 1-dbpedia, with ${ROUND_FILE} and the files saved with it.`,
   },
   checkpoint: {
     file: CHECKPOINT_FILE,
@@ -271,13 +271,20 @@ export async function readManifest(file: ByteFile, kind: StateKind): Promise<Man
     if (place.round <= tasks) return parsed.output;
     throw bad(kind, `${KINDS[kind].file}: it is in task ${place.round} of ${tasks}`);
   }
-  const { version } = (json ?? {}) as { version?: unknown };
-  if (typeof version === 'number' && version > VERSION)
-    throw bad(kind, `${KINDS[kind].file} is of version ${version}; a newer gorp-web wrote it, and can read it`);
   const gone = goneSetting(parsed.issues, KINDS[kind].file);
   if (gone) throw gone;
   const [issue] = parsed.issues;
-  throw bad(kind, `${KINDS[kind].file}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
+  const field = v.getDotPath(issue) ?? 'the file';
+  const newer = newerIn(issue, field);
+  if (newer === null) throw bad(kind, `${KINDS[kind].file}: ${field}: ${issue.message}`);
+  const nextStep = 'Open it with that gorp-web, or update this one: reload the page, or install it again.';
+  throw bad(kind, `a newer gorp-web saved it: ${KINDS[kind].file} has ${newer}`, nextStep);
+}
+
+/** The field that only a newer version writes: one that this one does not know, or a higher version; null if it is neither. */
+function newerIn({ expected, input }: v.BaseIssue<unknown>, field: string): string | null {
+  if (expected === 'never') return `a field ${field}`;
+  return /(?:^|\.)version$/.test(field) && Number(input) > Number(expected) ? `${field} ${String(input)}` : null;
 }
 
 async function checkWhole(file: ByteFile, path: string, hashes: readonly string[], kind: StateKind): Promise<void> {
@@ -289,8 +296,8 @@ async function checkWhole(file: ByteFile, path: string, hashes: readonly string[
 }
 
 /** The error for the folder of a saved state that cannot be used. */
-export const bad = (kind: StateKind, problem: string): GorpError =>
-  new GorpError(KINDS[kind].code, `${KINDS[kind].is}: ${problem}.`, KINDS[kind].nextStep);
+export const bad = (kind: StateKind, problem: string, nextStep: string = KINDS[kind].nextStep): GorpError =>
+  new GorpError(KINDS[kind].code, `${KINDS[kind].is}: ${problem}.`, nextStep);
 
 /** Opens the folder of a checkpoint, and checks that it is complete. @throws GorpError `run/bad-checkpoint`. */
 export async function openCheckpoint(open: OpenFile): Promise<SavedRun> {

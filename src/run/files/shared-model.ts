@@ -54,7 +54,7 @@ async function* piecesOf(file: ByteFile): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Opens a model that somebody shared, without unpacking it. Of an archive of several rounds it is the last. Nothing in it
+ * Opens a model that somebody shared, without unpacking what is not compressed. Of an archive of several rounds it is the last. Nothing in it
  * is looked up by a path that the archive names, other than those of a model's own files.
  *
  * @throws GorpError `run/bad-zip` if it is cut off or damaged; `run/bad-round` if it holds no model.
@@ -65,12 +65,14 @@ export async function openArchive(archive: Blob): Promise<OpenFile> {
   const last = manifests.sort((a, b) => a.path.localeCompare(b.path, 'en', { numeric: true })).at(-1);
   if (last === undefined) throw bad('round', `the archive has no ${ROUND_FILE}`);
   const folder = last.path.slice(0, -ROUND_FILE.length);
+  // Unpacked once: other programs compress what this one stores.
+  const opened = new Map<string, Promise<ByteFile>>();
   return async (path) => {
     const found = files.find((file) => file.path === folder + path);
     if (found === undefined) return null;
-    if (path.endsWith('.safetensors') && !found.isStored)
-      throw bad('round', `${path} is compressed in the archive; unpack it, and choose the folder`);
-    return blobFile(path, await found.open());
+    const file = opened.get(path) ?? found.open().then((content) => blobFile(path, content));
+    opened.set(path, file);
+    return file;
   };
 }
 

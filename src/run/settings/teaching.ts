@@ -44,14 +44,19 @@ export function teachingFault(
   if (needsOf(planOf(before.method)).taskCount === true && known >= told) {
     return {
       problem: `${trained} must know the number of tasks before the first; it was told ${told}, and the model has learned ${told === 1 ? 'it' : 'all of them'}`,
-      nextStep: `It cannot be taught more. Teach its base model all ${order.length} tasks in one run, or use a method that need not know their number, such as gorp-plus.`,
+      nextStep: `It cannot be taught more. Begin with its base model: teach it all ${order.length} tasks in one run, or use a method that need not know their number, such as gorp-plus.`,
     };
   }
   if (!buildsOn(before, settings)) {
-    const [left, needed] = [before, settings].map((one) => handedOn(one).join(', '));
+    const [left, needed] = [handedOn(before), handedOn(settings)];
+    const [only, missing] = [
+      left.filter((one) => !needed.includes(one)),
+      needed.filter((one) => !left.includes(one)),
+    ].map((parts) => parts.join(', ') || 'nothing besides');
+    const isSame = trained === chosen;
     return {
-      problem: `${trained} has left ${left}, but ${chosen} builds on ${needed}`,
-      nextStep: `Choose ${trained} as before.`,
+      problem: `${trained} has left ${only}, but ${isSame ? 'with these settings it' : chosen} builds on ${missing}`,
+      nextStep: isSame ? `Give ${trained} the settings that it had.` : `Choose ${trained} as before.`,
     };
   }
   if (needsOf(planOf(method)).taskCount === true && order.length !== told) {

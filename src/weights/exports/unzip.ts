@@ -3,8 +3,6 @@ import { GorpError } from '../../base/errors.ts';
 /** A file in an archive. */
 export interface ZippedFile {
   path: string;
-  /** Whether it is stored without compression. */
-  isStored: boolean;
   /** Its content. If stored without compression, a slice of the archive, not a copy. */
   open: () => Promise<Blob>;
 }
@@ -52,7 +50,7 @@ export async function unzipped(archive: Blob): Promise<ZippedFile[]> {
     const method = directory.getUint16(at + 10, true);
     const sizes = sizesOf(directory, at, { from: at + ENTRY_BYTES + name, bytes: extra });
     if (!path.endsWith('/')) {
-      files.push({ path, isStored: method === STORED, open: () => contentOf(archive, path, method, sizes) });
+      files.push({ path, open: () => contentOf(archive, path, method, sizes) });
       places.push(sizes);
     }
     at += ENTRY_BYTES + name + extra + comment;
@@ -76,6 +74,7 @@ function checkPlaces(places: Sizes[], bytes: number): void {
 
 /** The start of an archive's directory and the number of files it lists. */
 async function directoryOf(archive: Blob): Promise<{ count: number; begin: number }> {
+  if (archive.size === 0) throw badZip('it is empty');
   const from = Math.max(0, archive.size - END_BYTES - LONGEST_COMMENT - 20);
   const tail = await viewOf(archive, from, archive.size);
   for (let at = tail.byteLength - END_BYTES; at >= 0; at--) {
@@ -85,10 +84,10 @@ async function directoryOf(archive: Blob): Promise<{ count: number; begin: numbe
     }
     const place = Number(tail.getBigUint64(at - 12, true));
     const end = await viewOf(archive, place, place + END_64_BYTES);
-    if (end.byteLength < END_64_BYTES || end.getUint32(0, true) !== END_64) break;
+    if (end.byteLength < END_64_BYTES || end.getUint32(0, true) !== END_64) throw badZip('part of it is missing');
     return { count: Number(end.getBigUint64(32, true)), begin: Number(end.getBigUint64(48, true)) };
   }
-  throw badZip('it has no directory');
+  throw badZip('its end is missing. It was cut off, or is no zip');
 }
 
 interface Sizes {
@@ -161,6 +160,6 @@ const badZip = (what: string, cause?: unknown): GorpError =>
   new GorpError(
     'run/bad-zip',
     `The archive cannot be read: ${what}.`,
-    'Download it again, or unpack it and choose the folder.',
+    'Copy or download it again. If another program can unpack it, choose the folder.',
     { cause },
   );

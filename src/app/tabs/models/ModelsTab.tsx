@@ -87,16 +87,18 @@ function Bar({ title, detail, share }: { title: string; detail: string; share: n
 export function ModelsTab() {
   const { models } = usePage();
   const runStatus = usePageState(({ run }) => run.status);
+  const room = usePageState((state) => roomLeft(state.models));
   // A run may have fetched a model.
   useEffect(() => void models.refresh(), [models, runStatus]);
   return (
     <div className="sections">
       <WorkPanel />
+      <Eviction />
       <TaughtModels />
       <Section
         title="Base models in this browser"
         note="Downloaded once, checked by hash, and shared by every run and every model that was taught on them."
-        tools={<Storage />}
+        tools={room !== null && <span className="second">room for {bytes(room)}</span>}
         testId="stored-models"
       >
         <StoredModels />
@@ -112,27 +114,20 @@ export function ModelsTab() {
   );
 }
 
-/** Room for models, and whether the browser promises to keep them. */
-function Storage() {
+/** Whether the browser promises to keep what is stored, and a way to ask it. */
+function Eviction() {
   const { models } = usePage();
   const isPersistent = usePageState((state) => state.models.isPersistent);
-  const room = usePageState((state) => roomLeft(state.models));
+  if (isPersistent === null) return null;
+  if (isPersistent) return <p className="second">Everything below is stored until you remove it.</p>;
   return (
-    <>
-      {room !== null && <span className="second">room for {bytes(room)}</span>}
-      {isPersistent === true ? (
-        <span className="second">stored until you remove them</span>
-      ) : (
-        <>
-          <span className="second" data-testid="evictable">
-            the browser may remove them when its disk is nearly full, Safari also after seven days without a visit
-          </span>
-          <button type="button" className="act" data-testid="persist" onClick={() => void models.persist()}>
-            Ask the browser to keep them
-          </button>
-        </>
-      )}
-    </>
+    <p data-testid="evictable">
+      The browser may remove everything below, what you taught too, when its disk is nearly full; Safari also after
+      seven days without a visit.{' '}
+      <button type="button" className="link" data-testid="persist" onClick={() => void models.persist()}>
+        Ask the browser to keep it
+      </button>
+    </p>
   );
 }
 
