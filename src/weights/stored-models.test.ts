@@ -68,7 +68,10 @@ describe('listModels', () => {
   });
 
   it('calls a model without its tokenizer incomplete, unless its tokens are bytes', async () => {
-    const files: Record<string, string | Buffer> = { ...(await modelFiles()), 'tokenizer_config.json': '{"tokenizer_class":"ByT5Tokenizer"}' };
+    const files: Record<string, string | Buffer> = {
+      ...(await modelFiles()),
+      'tokenizer_config.json': '{"tokenizer_class":"ByT5Tokenizer"}',
+    };
     delete files['tokenizer.json'];
     hub.push('google/byt5-tiny', files);
     await open('google/byt5-tiny');

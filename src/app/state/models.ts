@@ -213,7 +213,7 @@ export function createModelsActions(
         const isPersistent = (await storage?.persist()) ?? false;
         const outcome = isPersistent
           ? 'The browser will keep the models until you remove them.'
-          : 'The browser may remove stored models when its disk is full; it did not promise to keep them. Installing or bookmarking the page can change that.';
+          : 'The browser did not promise to keep them. Installing or bookmarking the page can change that.';
         change((models) => ({ ...models, isPersistent, outcome, error: null }));
       } catch (thrown) {
         change((models) => ({ ...models, error: reportOf(thrown) }));
