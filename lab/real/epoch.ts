@@ -1,3 +1,4 @@
+import { needsOf } from '../../src/gorp/part/method-plan.ts';
 import { parseArgs } from 'node:util';
 import { digits, markdownTable } from '../../src/base/markdown.ts';
 import type { Batch } from '../../src/base/batch.ts';
@@ -113,8 +114,13 @@ async function openMethod(name: MethodName, folder: string, settings: RunSetting
   const device = threads === 1 ? timedDevice(cpu, times) : cpu;
   const model = await openNamedModel(folder);
   const known = await readTexts(model, { promptForm: 'raw' });
-  const { network, targets, storedName, tokenizer } = openNetwork(device, model, settings.training, known);
   const method = startingMethod(folder, name);
+  const { network, targets, storedName, tokenizer } = openNetwork(
+    device,
+    model,
+    { ...settings.training, byPrompt: needsOf(planOf(method)).byPrompt },
+    known,
+  );
   const { seed, maxGradNorm, gradientAccumulation } = settings.training;
   const options = { seed, maxGradNorm, gradientAccumulation, tasks: settings.order.length };
   const read = (parameter: string) => model.readTensor(storedName(parameter));

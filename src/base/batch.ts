@@ -16,8 +16,6 @@ export interface BatchSizes {
   readonly tokens: number;
   /** Tokens that are predicted, rounded up. */
   readonly labels: number;
-  /** Whether adapters have gates. What a prompt begins with is then its own, not shared. */
-  readonly gated: boolean;
 }
 
 /** A batch as it is planned: examples of at most S and T tokens, whose prompts begin with the same tokens. */

@@ -72,7 +72,7 @@ async function plannedBytes(device: Device, { method, open }: MeasuredModel): Pr
   const { network, targets, batch, storage } = await open(counting);
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1, ...storage };
   const learner = await Learner.create(counting, network, planOf(method), targets, options, null);
-  await learner.reserveTraining(2, [network.sizes(batch, false)]);
+  await learner.reserveTraining(2, [network.sizes(batch)]);
   return counting.buffers.liveBytes;
 }
 

@@ -9,7 +9,7 @@ import type { TargetModules } from '../models/targets.ts';
 import { LearnerCore, type LearnerOptions } from './learner/core.ts';
 import { LearnerPrograms, type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, protect, type TaskData } from './learner/task.ts';
-import { type GradientUse, sizesIn, trainedLayers } from './part/gradient-programs.ts';
+import { type GradientUse, trainedLayers } from './part/gradient-programs.ts';
 import type { MethodPlan, RememberedExample } from './part/method-plan.ts';
 import type { NamedGrowth, OnPart, Reserved } from './part/part.ts';
 import type { LearnerState, SavedState, StateOwner } from './part/state.ts';
@@ -123,7 +123,7 @@ export class Learner {
    *
    * @param sample batches of the task's training prompts, read if learning rates compensate for a space of inputs.
    * @param onPart receives how many of them are read.
-   * @param prompts batches of prompts for the gates of adapters.
+   * @param prompts batches of prompts for a part that reads them.
    */
   beginTask(sample: readonly Batch[] = [], onPart?: OnPart, prompts = sample): Promise<void> {
     return beginTask(this.#core, this.#programs, { sample, prompts }, onPart);
@@ -131,8 +131,8 @@ export class Learner {
 
   /** Takes the memory of steps to come, so that a larger batch among them has no program compiled again. */
   reserve(batches: readonly Batch[]): Promise<void> {
-    const { network, model } = this.#core;
-    return this.#programs.reserve(batches.map((rows) => sizesIn(network, model, rows)));
+    const { network } = this.#core;
+    return this.#programs.reserve(batches.map((rows) => network.sizes(rows)));
   }
 
   /**

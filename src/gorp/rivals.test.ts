@@ -14,7 +14,7 @@ import { tinySettings } from '../testing/tiny-run.ts';
 import { readTrained } from '../testing/trained.ts';
 import { Learner } from './learner.ts';
 import { LearnerCore } from './learner/core.ts';
-import { isSoft, spaceOf } from './part/method-plan.ts';
+import { isSoft, needsOf, spaceOf } from './part/method-plan.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -67,7 +67,13 @@ describe.each(CASES)('%s', (_, name, changes) => {
     const [plan, { training }] = [planOf(settings.method), settings];
     const space = spaceOf(plan);
     const model = tinyModel();
-    const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
+    const { byPrompt } = needsOf(plan);
+    const { network, targets } = openNetwork(
+      device,
+      model,
+      { ...training, byPrompt },
+      await readTexts(model, training),
+    );
     const read = (parameter: string): Promise<Float32Array> => model.readTensor(parameter);
     const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1, tasks: TASKS };
     const core = await LearnerCore.load(device, network, plan, targets, options, read);

@@ -174,7 +174,7 @@ test('real gradients: from zero or the last batch, vectors hold at least 0.99 of
   const places = new Map<string, { G: Tensor; sketch: Tensor }>();
   for (const batch of batches) {
     const g = new Graph();
-    const training = network.batch(network.sizes(batch, false), owned);
+    const training = network.batch(network.sizes(batch), owned);
     const cache = new Map<string, Tensor>();
     const parameter = (name: string): Tensor => {
       const trainable = T5_TARGETS.fullRank.test(name.replace(/\.weight$/, ''));

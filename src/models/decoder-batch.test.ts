@@ -14,9 +14,9 @@ describe('listTokens', () => {
       { source: [3, 4], label: [6] },
       { source: [...QUESTION, 5, 6], label: [8, 9, 2] },
     ];
-    const sizes = decoderSizes(rows, false);
-    expect(sizes).toEqual({ rows: 3, sources: 3, tokens: 16, labels: 6, gated: false });
-    const { spans, ends, ...list } = listTokens(rows, { ...sizes, tokens: 18, labels: 8 }, 0);
+    const sizes = decoderSizes(rows, true);
+    expect(sizes).toEqual({ rows: 3, sources: 3, tokens: 16, labels: 6 });
+    const { spans, ends, ...list } = listTokens(rows, { ...sizes, tokens: 18, labels: 8 }, { padId: 0, shares: true });
     expect(list).toEqual({
       ids: Uint32Array.of(...QUESTION, 5, 6, 8, 9, 7, 3, 4, 0, 0),
       positions: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 10, 0, 1, 0, 0),
@@ -60,7 +60,7 @@ describe('listTokens', () => {
       [14, 15, 1, 3],
     ]);
     expect(ends.map((run) => run && runs.indexOf(run))).toEqual([4, 5, 6, 1, 2]);
-    expect(decoderSizes(rows, false).tokens).toBe(22); // 21
+    expect(decoderSizes(rows, true).tokens).toBe(22); // 21
   });
 
   it('shares nothing with gates, nor few tokens, but the token that predicts different answers', () => {
@@ -68,13 +68,13 @@ describe('listTokens', () => {
       { source: QUESTION, label: [7, 2] },
       { source: QUESTION, label: [8, 3] },
     ];
-    expect(decoderSizes(rows, true).tokens).toBe(20);
-    expect(decoderSizes(rows, false).tokens).toBe(11);
-    const { spans, predicting } = listTokens(rows, decoderSizes(rows, false), 0);
+    expect(decoderSizes(rows, false).tokens).toBe(20);
+    expect(decoderSizes(rows, true).tokens).toBe(11);
+    const { spans, predicting } = listTokens(rows, decoderSizes(rows, true), { padId: 0, shares: true });
     expect([...spanTable(spans).subarray(0, 12)]).toEqual([0, 9, 0, 9, 0, 0, 9, 1, 9, 1, 9, 1]);
     expect([...predicting]).toEqual([8, 9, 8, 10]);
     const few = rows.map(({ source, label }) => ({ source: source.slice(0, 7), label }));
-    expect(decoderSizes(few, false).tokens).toBe(16);
+    expect(decoderSizes(few, true).tokens).toBe(16);
   });
 
   it('reads an example within another that begins with it, such as an earlier answer of a conversation', () => {
@@ -84,9 +84,9 @@ describe('listTokens', () => {
       { source: [1, 5, 6, 9, 9, 9, 7, 2, 8], label: [4] },
       { source: [2, 5, 6, 9, 2, 8], label: [4] },
     ];
-    const sizes = decoderSizes(rows, false);
+    const sizes = decoderSizes(rows, true);
     expect(sizes.tokens).toBe(18); // 17
-    const { ids, counts, labels, predicting, spans } = listTokens(rows, sizes, 0);
+    const { ids, counts, labels, predicting, spans } = listTokens(rows, sizes, { padId: 0, shares: true });
     expect([...ids]).toEqual([1, 5, 6, 9, 9, 9, 7, 2, 8, 9, 3, 2, 5, 6, 9, 2, 8, 0]);
     expect([...counts]).toEqual([3, 3, 3, 3, 3, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0]);
     expect([...labels]).toEqual([7, 2, 9, 3, 2, 4, 4, -100]);
@@ -102,11 +102,15 @@ describe('listTokens', () => {
 
   it('refuses examples that do not fit', () => {
     const fits = [{ source: [1, 2, 3], label: [4, 5] }];
-    const sizes = decoderSizes(fits, false);
-    expect(() => listTokens(fits, sizes, 0)).not.toThrow();
-    expect(() => listTokens([{ source: [1, 2, 3], label: [4, 5, 6] }], sizes, 0)).toThrow(RangeError);
-    expect(() => listTokens([{ source: [1, 2, 3, 4], label: [5, 6] }], sizes, 0)).toThrow(RangeError);
-    expect(() => listTokens([...fits, ...fits], sizes, 0)).toThrow(RangeError);
+    const sizes = decoderSizes(fits, true);
+    expect(() => listTokens(fits, sizes, { padId: 0, shares: true })).not.toThrow();
+    expect(() => listTokens([{ source: [1, 2, 3], label: [4, 5, 6] }], sizes, { padId: 0, shares: true })).toThrow(
+      RangeError,
+    );
+    expect(() => listTokens([{ source: [1, 2, 3, 4], label: [5, 6] }], sizes, { padId: 0, shares: true })).toThrow(
+      RangeError,
+    );
+    expect(() => listTokens([...fits, ...fits], sizes, { padId: 0, shares: true })).toThrow(RangeError);
   });
 
   // Prompts of a task or two, each with words of its own.
@@ -122,11 +126,11 @@ describe('listTokens', () => {
     }),
   );
 
-  it.each([false, true])('holds every row once, in its order, at its positions (gates: %s)', (gated) => {
+  it.each([false, true])('holds every row once, in its order, at its positions (shared: %s)', (shares) => {
     fc.assert(
       fc.property(rowsOf, (rows) => {
-        const sizes = decoderSizes(rows, gated);
-        const list = listTokens(rows, sizes, 0);
+        const sizes = decoderSizes(rows, shares);
+        const list = listTokens(rows, sizes, { padId: 0, shares });
         expect(list.spans.length).toBeLessThanOrEqual(spansOf(rows.length));
         const textOf = (end: Span | undefined): number[] =>
           end ? [...textOf(end.after), ...list.ids.subarray(end.keys, end.keys + end.keyCount)] : [];
@@ -164,8 +168,8 @@ describe('listTokens', () => {
   it('takes no more tokens than a beginning for each task, or than a plan', () => {
     fc.assert(
       fc.property(rowsOf, (rows) => {
-        const apart = decoderSizes(rows, true);
-        const shared = decoderSizes(rows, false);
+        const apart = decoderSizes(rows, false);
+        const shared = decoderSizes(rows, true);
         expect(shared.tokens).toBeLessThanOrEqual(apart.tokens);
         const ofTask = (task: number): number =>
           rows.filter(({ source }) => QUESTION.every((id, i) => source[i] === id * task)).length;
@@ -173,7 +177,7 @@ describe('listTokens', () => {
         const all = rows.reduce((sum, { source, label }) => sum + source.length + label.length - 1, 0);
         expect(shared.tokens).toBeLessThanOrEqual(roundedUp(all - saved, 'tokens'));
         const [S, T] = (['source', 'label'] as const).map((of) => Math.max(...rows.map((one) => one[of].length)));
-        const plan = plannedDecoderSizes({ B: rows.length, S, T, shared: sharedTokens(rows) }, false);
+        const plan = plannedDecoderSizes({ B: rows.length, S, T, shared: sharedTokens(rows) }, true);
         expect(shared.tokens).toBeLessThanOrEqual(plan.tokens);
         expect(shared.labels).toBeLessThanOrEqual(plan.labels);
       }),

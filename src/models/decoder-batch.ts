@@ -23,29 +23,24 @@ export function sharedTokens(prompts: readonly Pick<TokenPair, 'source'>[]): num
   return shared * (prompts.length - 1) < LEAST_SAVED ? 0 : shared;
 }
 
-/**
- * The sizes of a batch of a decoder-only model.
- *
- * @param gated whether adapters have gates: a beginning is then part of every prompt.
- */
-export function decoderSizes(rows: Batch, gated: boolean): BatchSizes {
+/** The sizes of a batch of a decoder-only model. @param shares whether what rows begin with is read once for all. */
+export function decoderSizes(rows: Batch, shares: boolean): BatchSizes {
   return {
     rows: rows.length,
     sources: rows.length,
-    tokens: roundedUp(tokensRead(rows.map(textOf), !gated), 'tokens'),
+    tokens: roundedUp(tokensRead(rows.map(textOf), shares), 'tokens'),
     labels: roundedUp(labelTokensOf(rows), 'labels'),
-    gated,
   };
 }
 
 /** The sizes that no batch of this plan exceeds. */
 export function plannedDecoderSizes(
   { B, S, T, shared, tokens, labels = B * T }: PlannedBatch,
-  gated: boolean,
+  shares: boolean,
 ): BatchSizes {
   const saved = (B - 1) * shared;
-  const read = tokens ?? B * (S + T - 1) - (gated || saved < LEAST_SAVED ? 0 : saved);
-  return { rows: B, sources: B, tokens: roundedUp(read, 'tokens'), labels: roundedUp(labels, 'labels'), gated };
+  const read = tokens ?? B * (S + T - 1) - (!shares || saved < LEAST_SAVED ? 0 : saved);
+  return { rows: B, sources: B, tokens: roundedUp(read, 'tokens'), labels: roundedUp(labels, 'labels') };
 }
 
 /**
@@ -60,12 +55,12 @@ interface TrainingList extends TokenList {
 }
 
 /** @throws RangeError if the rows do not fit the sizes. */
-export function listTokens(rows: Batch, sizes: BatchSizes, padId: number): TrainingList {
+export function listTokens(rows: Batch, sizes: BatchSizes, of: { padId: number; shares: boolean }): TrainingList {
   const written = labelTokensOf(rows);
   if (rows.length > sizes.rows || written > sizes.labels) {
     throw new RangeError(`${rows.length} rows with ${written} tokens of labels exceed ${JSON.stringify(sizes)}.`);
   }
-  const list = listTexts(rows.map(textOf), { N: sizes.tokens, shares: !sizes.gated, padId });
+  const list = listTexts(rows.map(textOf), { N: sizes.tokens, ...of });
   const labels = new Int32Array(sizes.labels).fill(IGNORED_LABEL);
   const predicting = new Uint32Array(sizes.labels);
   labels.set(rows.flatMap(({ label }) => label));

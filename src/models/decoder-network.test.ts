@@ -289,7 +289,7 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
     for (let shift = 0; shift < labels.length; shift++) {
       const labelOf = (b: number): number => (b + shift) % labels.length;
       const rows: TokenPair[] = sources.map((source, b) => ({ source, label: labels[labelOf(b)] }));
-      const batch = model.network.batch(model.network.sizes(rows, false), model.owned);
+      const batch = model.network.batch(model.network.sizes(rows), model.owned);
       const forward = await model.program('loss', (g) => [(loss = batch.loss(g, model.layers))]);
       batch.write(rows);
       await device.run([forward.program]);
@@ -303,9 +303,11 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
   // Families differ in nothing that depends on how much is shared: the first has all batches.
   const batches = family === DECODERS[0] ? SHARING : SHARING.slice(0, 1);
   test.each(batches)('gives the same loss and gradients whether rows share or not: %s', async (_, { rows, most }) => {
+    const alone = new DecoderNetwork(device, model.network.config, S + count + 1, true);
     const gradientsOf = async (sharesNothing: boolean): Promise<Map<string, number[]>> => {
-      const { network, owned, layers } = model;
-      const batch = network.batch(network.sizes(rows, sharesNothing), owned);
+      const { owned, layers } = model;
+      const network = sharesNothing ? alone : model.network;
+      const batch = network.batch(network.sizes(rows), owned);
       const tensors = new Map<string, Tensor>();
       const trained = plainLayers((name) => {
         const tensor = tensors.get(name) ?? { ...layers.parameter(name), trainable: !name.includes('embed') };
@@ -323,7 +325,8 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
       return found;
     };
     const [shared, apart] = [await gradientsOf(false), await gradientsOf(true)];
-    const [read, whole] = [false, true].map((sharesNothing) => model.network.sizes(rows, sharesNothing).tokens);
+    const [read, whole] = [model.network, alone].map((network) => network.sizes(rows).tokens);
+    alone.destroy();
     expect(read).toBeLessThanOrEqual(most * whole);
     expect(shared.size).toBeGreaterThan(10);
     // Where each token sees only itself, queries and keys have no gradient: what is there is rounding.
@@ -355,7 +358,7 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
       return { source: text.slice(0, border), label: text.slice(border) };
     });
     const mean = losses.reduce((a, b) => a + b, 0) / losses.length;
-    const batch = model.network.batch(model.network.sizes(rows, false), model.owned);
+    const batch = model.network.batch(model.network.sizes(rows), model.owned);
     let loss: Tensor | undefined;
     const forward = await model.program('loss', (g) => [(loss = batch.loss(g, model.layers))]);
     batch.write(rows);

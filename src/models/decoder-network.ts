@@ -30,18 +30,19 @@ export class DecoderNetwork implements Network {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly one: Tensor;
   readonly readsAnswersApart = false;
-  readonly sharesBeginnings = true;
   readonly #owned: OwnedBuffer[] = [];
   readonly #constants: Constants;
 
   /**
    * @param reach maximum number of tokens in prompt and answer together.
+   * @param byPrompt see {@link Network.byPrompt}: what a prompt begins with then depends on all of it.
    * @throws GorpError `settings/text-too-long` if the model has fewer positions.
    */
   constructor(
     device: Device,
     readonly config: DecoderConfig,
     reach: number,
+    readonly byPrompt = false,
   ) {
     this.#device = device;
     if (reach > config.maxPositions) {
@@ -62,6 +63,10 @@ export class DecoderNetwork implements Network {
     };
   }
 
+  get sharesBeginnings(): boolean {
+    return !this.byPrompt;
+  }
+
   get embeddingWidth(): number {
     return this.config.hiddenSize;
   }
@@ -78,26 +83,26 @@ export class DecoderNetwork implements Network {
     return isRedundantDecoderName(name, this.config);
   }
 
-  sizes(rows: Batch, gated: boolean): BatchSizes {
-    return decoderSizes(rows, gated);
+  sizes(rows: Batch): BatchSizes {
+    return decoderSizes(rows, this.sharesBeginnings);
   }
 
-  tokensIn(rows: Batch, gated: boolean): number {
-    return Math.max(tokensRead(rows.map(textOf), !gated), labelTokensOf(rows));
+  tokensIn(rows: Batch): number {
+    return Math.max(tokensRead(rows.map(textOf), this.sharesBeginnings), labelTokensOf(rows));
   }
 
-  plannedSizes(batch: PlannedBatch, gated: boolean): BatchSizes {
-    return plannedDecoderSizes(batch, gated);
+  plannedSizes(batch: PlannedBatch): BatchSizes {
+    return plannedDecoderSizes(batch, this.sharesBeginnings);
   }
 
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch {
-    return new DecoderTrainingBatch(this.config, this.#constants, sizes, new InputBuffers(this.#device, owned));
+    return new DecoderTrainingBatch(this, this.#constants, sizes, new InputBuffers(this.#device, owned));
   }
 
-  sourceTokens(sources: readonly (readonly number[])[], gated: boolean): number {
+  sourceTokens(sources: readonly (readonly number[])[]): number {
     return sourceTokens(
       sources.map((source) => source.slice(0, -1)),
-      !gated,
+      this.sharesBeginnings,
     );
   }
 
@@ -119,6 +124,7 @@ export class DecoderNetwork implements Network {
       ends,
       padId,
       startId: undefined,
+      sharesBeginnings: this.sharesBeginnings,
       embedding: 'model.embed_tokens.weight',
       embeddingWidth,
       layers: config.layers.length,
@@ -138,7 +144,7 @@ export class DecoderNetwork implements Network {
 }
 
 class DecoderTrainingBatch implements TrainingBatch {
-  readonly #config: DecoderConfig;
+  readonly #network: DecoderNetwork;
   readonly #constants: Constants;
   readonly #sizes: BatchSizes;
   readonly #inputs: InputBuffers;
@@ -151,8 +157,8 @@ class DecoderTrainingBatch implements TrainingBatch {
   readonly #means: PromptMeans;
   readonly #rowsOf: RowsOfTokens;
 
-  constructor(config: DecoderConfig, constants: Constants, sizes: BatchSizes, inputs: InputBuffers) {
-    this.#config = config;
+  constructor(network: DecoderNetwork, constants: Constants, sizes: BatchSizes, inputs: InputBuffers) {
+    this.#network = network;
     this.#constants = constants;
     this.#sizes = sizes;
     this.#inputs = inputs;
@@ -171,7 +177,8 @@ class DecoderTrainingBatch implements TrainingBatch {
   }
 
   write(rows: Batch, labelTokens = labelTokensOf(rows)): void {
-    const list = listTokens(rows, this.#sizes, this.#config.padId);
+    const { config, sharesBeginnings: shares } = this.#network;
+    const list = listTokens(rows, this.#sizes, { padId: config.padId, shares });
     this.#inputs.write(this.#ids, list.ids);
     this.#inputs.write(this.#positions, list.positions);
     this.#inputs.write(this.#spans, spanTable(list.spans, this.#spans.shape[0]));
@@ -198,9 +205,8 @@ class DecoderTrainingBatch implements TrainingBatch {
 
   predictions(g: Graph, layers: Layers): Projection {
     const { tables, zero } = this.#constants;
-    if (layers.gated && !this.#sizes.gated) throw new Error('prompts with gates were to share their beginnings');
     const own = forPrompts(g, layers, () => this.promptMeans(g, layers))((copies) => this.#rowsOf.of(copies));
-    const model = new Decoder(this.#config, own);
+    const model = new Decoder(this.#network.config, own);
     const at = { tables, positions: this.#positions, offset: zero };
     const last = model.read(g, this.#ids, this.#spans, at); // [1, N, D]
     return model.projection(embedding(g, last, this.#predicting)); // [1, L, D]

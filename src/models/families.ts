@@ -14,10 +14,12 @@ import { parseT5Config, T5_FAMILY, type T5Config, t5ParameterShapes, type T5Trai
 import { T5Network } from './t5-network.ts';
 import { DECODER_TARGETS, T5_TARGETS, type TargetModules } from './targets.ts';
 
-/** Longest texts of a network, in tokens. */
-interface LongestTexts {
+/** The texts that a network reads: the longest, in tokens, and whether its layers depend on the prompt. */
+export interface TextsOfNetwork {
   readonly sourceLength: number;
   readonly targetLength: number;
+  /** {@link Network.byPrompt} */
+  readonly byPrompt?: boolean | undefined;
 }
 
 /** The part of a config.json that changes the computation. */
@@ -35,7 +37,7 @@ interface ReadModel {
   /** Parameters by Hugging Face name. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** @throws GorpError `settings/text-too-long`. */
-  readonly networkOn: (device: Device, lengths: LongestTexts, endIds?: number[]) => Network;
+  readonly networkOn: (device: Device, lengths: TextsOfNetwork, endIds?: number[]) => Network;
 }
 
 /** A model family: everything that distinguishes it from others. */
@@ -61,8 +63,8 @@ const decoderOnly = (traits: DecoderTraits): Family => ({
     return {
       config: { kind: 'decoder-only', ...config },
       shapes: decoderParameterShapes(config),
-      networkOn: (device, { sourceLength, targetLength }, endIds = config.endIds) =>
-        new DecoderNetwork(device, { ...config, endIds }, sourceLength + targetLength),
+      networkOn: (device, { sourceLength, targetLength, byPrompt }, endIds = config.endIds) =>
+        new DecoderNetwork(device, { ...config, endIds }, sourceLength + targetLength, byPrompt),
     };
   },
 });
@@ -78,8 +80,8 @@ export const encoderDecoder = (traits: T5Traits): Family => ({
     return {
       config: { kind: 'encoder-decoder', ...config },
       shapes: t5ParameterShapes(config),
-      networkOn: (device, { sourceLength, targetLength }, endIds = config.endIds) =>
-        new T5Network(device, { ...config, endIds }, Math.max(sourceLength, targetLength + 1)),
+      networkOn: (device, { sourceLength, targetLength, byPrompt }, endIds = config.endIds) =>
+        new T5Network(device, { ...config, endIds }, Math.max(sourceLength, targetLength + 1), byPrompt),
     };
   },
 });

@@ -174,7 +174,7 @@ function checkFamily(reference: ReferenceFolder, family: string): void {
 
     const examplesBy = (shift: number): Batch =>
       sources.map((source, b) => ({ source, label: labels[(b + shift) % B] }));
-    const batchOf = network.batch(network.sizes(examplesBy(0), false), owned);
+    const batchOf = network.batch(network.sizes(examplesBy(0)), owned);
     let loss: Tensor | undefined;
     const forward = await program('loss', (g) => [(loss = batchOf.loss(g, layers))]);
     for (let shift = 0; shift < B; shift++) {

@@ -39,6 +39,8 @@ export interface Writer {
   readonly padId: number;
   /** The token that answers begin with; undefined if that is the last token of the source. */
   readonly startId: number | undefined;
+  /** Whether what sources begin with is read once for all. */
+  readonly sharesBeginnings: boolean;
   /** Name of the token embedding, whose width is D. */
   readonly embedding: string;
   readonly embeddingWidth: number;
@@ -76,7 +78,7 @@ export class TextGeneration implements Generation {
   readonly #reading: TokensRead;
   readonly #rowsRead: RowsOfTokens;
   readonly #prompts: PromptMeans;
-  /** The stored means of prompts, [1, B, D]; only for layers with gates. */
+  /** The stored means of prompts, [1, B, D]; only for layers that depend on it. */
   #means: Tensor | undefined;
   readonly #step: Remembered;
   /** Room for a row of the state, on its way from one place to another. */
@@ -157,12 +159,12 @@ export class TextGeneration implements Generation {
   }
 
   start(sources: readonly (readonly number[])[]): void {
-    const { B, tokens: N, gated } = this.#sizes;
-    const { startId, padId } = this.#writer;
+    const { B, tokens: N } = this.#sizes;
+    const { startId, padId, sharesBeginnings: shares } = this.#writer;
     if (sources.length > B) throw new RangeError(`${sources.length} sources exceed ${B} rows.`);
     const isJoint = startId === undefined;
     const texts = isJoint ? sources.map((source) => source.slice(0, -1)) : sources;
-    const list = listTexts(texts, { N, shares: isJoint && !gated, padId });
+    const list = listTexts(texts, { N, shares, padId });
     this.#inputs.write(this.#reading.ids, list.ids);
     this.#inputs.write(this.#reading.positions, list.positions);
     this.#inputs.write(this.#reading.spans, spanTable(list.spans, this.#reading.spans.shape[0]));
@@ -200,9 +202,9 @@ export class TextGeneration implements Generation {
   }
 
   prefill(g: Graph, layers: Layers): Tensor[] {
-    const means = layers.gated && this.#prompts.record(g, layers.parameter(this.#writer.embedding));
+    const means = layers.byPrompt && this.#prompts.record(g, layers.parameter(this.#writer.embedding));
     if (means) placeIn(means, storageOf(this.#storedMeans));
-    const own = (means && layers.gated?.(g, means)((copies) => this.#rowsRead.of(copies))) ?? layers;
+    const own = (means && layers.byPrompt?.(g, means)((copies) => this.#rowsRead.of(copies))) ?? layers;
     const computed = this.#writer.read(g, own, this.#reading).flatMap(({ k, v }, i) => {
       // The last kernel of each key and value writes directly to the cache.
       placeIn(k, storageOf(this.#sourceKeys[i].k));

@@ -13,10 +13,10 @@ export interface Layers {
    */
   linear(g: Graph, name: string, x: Tensor, addend?: Tensor): Tensor;
   /**
-   * If adapters have gates: the layers for a batch of prompts, given the mean embedding of each, [1, B, D]. A graph must
-   * then use these layers.
+   * If layers depend on the prompt: those for a batch of prompts, given the mean embedding of each, [1, B, D]. A graph
+   * must then use these layers, in a network that knows it ({@link Network.byPrompt}).
    */
-  gated?(g: Graph, prompts: Tensor): ForTokens;
+  byPrompt?(g: Graph, prompts: Tensor): ForTokens;
 }
 
 /**
@@ -27,14 +27,14 @@ export interface Layers {
  */
 export type ForTokens = (rowOf?: (copies: number) => Tensor) => Layers;
 
-/** The layers of a graph, with the gates of adapters if they have some. @param prompts mean embeddings [1, B, D]. */
+/** The layers of a graph, for its prompts if they depend on them. @param prompts mean embeddings [1, B, D]. */
 export function forPrompts(g: Graph, layers: Layers, prompts: () => Tensor): ForTokens {
-  return layers.gated?.(g, prompts()) ?? (() => layers);
+  return layers.byPrompt?.(g, prompts()) ?? (() => layers);
 }
 
-/** Gates of prompts [n, B, 1] → of their tokens [n, N, 1]. @param rowOf as for {@link Layers.gated}. */
-export const ofTokens = (g: Graph, gates: Tensor, rowOf: (copies: number) => Tensor): Tensor =>
-  embedding(g, gates, rowOf(gates.shape[0]));
+/** Numbers of prompts [n, B, 1] → of their tokens [n, N, 1]. @param rowOf as for {@link Layers.byPrompt}. */
+export const ofTokens = (g: Graph, numbers: Tensor, rowOf: (copies: number) => Tensor): Tensor =>
+  embedding(g, numbers, rowOf(numbers.shape[0]));
 
 /** Keys and values of one attention, [1, N, heads · size of a head] each. */
 export interface KeyValue {

@@ -78,8 +78,6 @@ export interface GenerationSizes {
   readonly tokens: number;
   /** Maximum number of tokens in an answer, plus one for the token that generation starts from. */
   readonly capacity: number;
-  /** Whether adapters have gates. */
-  readonly gated?: boolean;
   /** Nodes of all trees of labels that are ranked; 0 by default. */
   readonly answers?: number;
   /** Of sources that are adopted: the number of first tokens that all share. The rest of `tokens` is shared equally. */
@@ -109,8 +107,10 @@ export interface Network {
   readonly tokens: { readonly padId: number; readonly endIds: readonly number[] };
   /** Whether some layers see only answers, as those of T5's decoder do, which are far shorter than prompts. */
   readonly readsAnswersApart: boolean;
-  /** Whether what texts begin with is read once for all, since a token does not see those after it. */
+  /** Whether what texts begin with is read once for all, since it depends on nothing after it. */
   readonly sharesBeginnings: boolean;
+  /** Whether {@link Layers.byPrompt} has the layers of each prompt, so that no two prompts share what is read. */
+  readonly byPrompt: boolean;
   /** Width of a token's embedding, D. */
   readonly embeddingWidth: number;
   /** The gradient of a loss with respect to itself. */
@@ -119,22 +119,18 @@ export interface Network {
   tiedNames(parameter: string): readonly string[];
   /** Whether a checkpoint may have this name although it is not a parameter. */
   isRedundant(name: string): boolean;
-  /**
-   * The sizes of a batch that holds these examples.
-   *
-   * @param gated whether adapters have gates, which depend on the whole prompt.
-   */
-  sizes(rows: Batch, gated: boolean): BatchSizes;
+  /** The sizes of a batch that holds these examples. */
+  sizes(rows: Batch): BatchSizes;
   /**
    * The tokens that a batch counts as, where batches are packed by tokens: those that are read, what rows share once; or
    * those that are predicted, if these are more.
    */
-  tokensIn(rows: Batch, gated: boolean): number;
+  tokensIn(rows: Batch): number;
   /** The sizes that no such batch exceeds. */
-  plannedSizes(batch: PlannedBatch, gated: boolean): BatchSizes;
+  plannedSizes(batch: PlannedBatch): BatchSizes;
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch;
   /** How many tokens generation reads of these sources, rounded up. */
-  sourceTokens(sources: readonly (readonly number[])[], gated: boolean): number;
+  sourceTokens(sources: readonly (readonly number[])[]): number;
   /** Bytes that generation stores for a source of this many tokens. */
   sourceBytes(tokens: number): number;
   generation(sizes: GenerationSizes, owned: OwnedBuffer[]): Generation;

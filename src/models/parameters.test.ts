@@ -75,7 +75,7 @@ async function lossOf(
     options,
   );
   const owned: OwnedBuffer[] = [];
-  const inputs = network.batch(network.sizes(batch, false), owned);
+  const inputs = network.batch(network.sizes(batch), owned);
   const g = new Graph();
   const loss = inputs.loss(
     g,

@@ -5,8 +5,8 @@ import type { Tensor } from '../graph/tensor.ts';
 import type { InputBuffers } from './input-buffers.ts';
 
 /**
- * The mean embedding of every prompt of a batch, without padding or answer: what gates of adapters are computed from.
- * Takes memory only once a graph needs it.
+ * The mean embedding of every prompt of a batch, without padding or answer: what layers that depend on the prompt are
+ * computed from. Takes memory only once a graph needs it.
  */
 export class PromptMeans {
   readonly #inputs: InputBuffers;
@@ -54,7 +54,7 @@ export class PromptMeans {
   }
 }
 
-/** The prompt of every token of a list, for gates: takes memory only once a graph needs it. */
+/** The prompt of every token of a list. Takes memory only once a graph needs it. */
 export class RowsOfTokens {
   readonly #inputs: InputBuffers;
   readonly #sizes: { readonly tokens: number; readonly sources: number };

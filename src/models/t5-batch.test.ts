@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { referencesWith } from '../testing/reference.ts';
 import { crossSpansOf, layOutT5Batch, plannedT5Sizes, t5Sizes } from './t5-network.ts';
 
-const tokens = { padId: 0, startId: 9 };
+const tokens = { padId: 0, startId: 9, shares: true };
 const ofLength = (source: number, label: number): TokenPair => ({
   source: Array.from({ length: source }, (_, i) => 100 + i),
   label: Array.from({ length: label }, (_, i) => 200 + i),
@@ -15,7 +15,6 @@ const sizesOf = (rows: number, tokens: number, labels: number, sources = rows): 
   sources,
   tokens,
   labels,
-  gated: false,
 });
 
 describe('layOutT5Batch', () => {
@@ -44,15 +43,17 @@ describe('layOutT5Batch', () => {
     expect([...labels]).toEqual([1, 2, 1, 7, 1]);
   });
 
-  it('has a source for each example with gates, else one for those of the same prompt', () => {
+  it('has a source for those of the same prompt, or one for each example if prompts share nothing', () => {
     const rows = [ofLength(17, 1), ofLength(17, 3)];
     const labels = { labels: 4, rows: 2 };
-    expect(t5Sizes(rows, false)).toEqual({ sources: 1, tokens: 18, gated: false, ...labels });
-    expect(t5Sizes(rows, true)).toEqual({ sources: 2, tokens: 36, gated: true, ...labels });
-    expect(layOutT5Batch(rows, t5Sizes(rows, true), tokens).source.counts.reduce((a, b) => a + b)).toBe(34);
+    expect(t5Sizes(rows, true)).toEqual({ sources: 1, tokens: 18, ...labels });
+    expect(t5Sizes(rows, false)).toEqual({ sources: 2, tokens: 36, ...labels });
+    expect(
+      layOutT5Batch(rows, t5Sizes(rows, false), { ...tokens, shares: false }).source.counts.reduce((a, b) => a + b),
+    ).toBe(34);
     const plan = { B: 1, S: 17, T: 3, shared: 0, answers: 2 };
-    expect(plannedT5Sizes(plan, false)).toEqual({ sources: 1, tokens: 18, gated: false, labels: 6, rows: 2 });
-    expect(plannedT5Sizes(plan, true)).toEqual({ sources: 2, tokens: 36, gated: true, labels: 6, rows: 2 });
+    expect(plannedT5Sizes(plan, true)).toEqual({ sources: 1, tokens: 18, labels: 6, rows: 2 });
+    expect(plannedT5Sizes(plan, false)).toEqual({ sources: 2, tokens: 36, labels: 6, rows: 2 });
   });
 
   it('tells which tokens see each other', () => {
@@ -109,8 +110,8 @@ describe('layOutT5Batch', () => {
       const length = rowOf(mask, row).filter((on) => on === 1).length;
       return { source: rowOf(ids, row).slice(0, length), label: rowOf(labels, row).filter((id) => id !== -100) };
     });
-    const sizes = { ...t5Sizes(rows, true), tokens: ids.data.length, labels: labels.data.length };
-    const at = { padId: config.pad_token_id, startId: config.decoder_start_token_id };
+    const sizes = { ...t5Sizes(rows, false), tokens: ids.data.length, labels: labels.data.length };
+    const at = { padId: config.pad_token_id, startId: config.decoder_start_token_id, shares: false };
     const { source, answer } = layOutT5Batch(rows, sizes, at);
     const read = (values: readonly number[], of: readonly number[]): number[] => values.filter((_, i) => of[i] === 1);
     const written = labels.data.map((label) => (label === -100 ? 0 : 1));

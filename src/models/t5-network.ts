@@ -51,11 +51,12 @@ export class T5Network implements Network {
   readonly #encoderBuckets: Tensor;
   readonly #decoderBuckets: Tensor;
 
-  /** @param reach maximum number of tokens in a source or target. */
+  /** @param reach maximum number of tokens in a source or target. @param byPrompt see {@link Network.byPrompt}. */
   constructor(
     device: Device,
     readonly config: T5Config,
     reach: number,
+    readonly byPrompt = false,
   ) {
     this.#device = device;
     this.shapes = t5ParameterShapes(config);
@@ -89,21 +90,21 @@ export class T5Network implements Network {
     return new T5(this.config, layers, { encoderBuckets: this.#encoderBuckets, decoderBuckets: this.#decoderBuckets });
   }
 
-  sizes(rows: Batch, gated: boolean): BatchSizes {
-    return t5Sizes(rows, gated);
+  sizes(rows: Batch): BatchSizes {
+    return t5Sizes(rows, !this.byPrompt);
   }
 
-  tokensIn(rows: Batch, gated: boolean): number {
-    return sourcesOf(rows, gated).sources.reduce((sum, { length }) => sum + length, labelTokensOf(rows));
+  tokensIn(rows: Batch): number {
+    return sourcesOf(rows, !this.byPrompt).sources.reduce((sum, { length }) => sum + length, labelTokensOf(rows));
   }
 
-  plannedSizes(batch: PlannedBatch, gated: boolean): BatchSizes {
-    return plannedT5Sizes(batch, gated);
+  plannedSizes(batch: PlannedBatch): BatchSizes {
+    return plannedT5Sizes(batch, !this.byPrompt);
   }
 
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch {
     return new T5TrainingBatch(
-      this.config,
+      { ...this.config, shares: !this.byPrompt },
       (layers) => this.#model(layers),
       sizes,
       new InputBuffers(this.#device, owned),
@@ -126,6 +127,7 @@ export class T5Network implements Network {
       ends,
       padId,
       startId,
+      sharesBeginnings: this.sharesBeginnings,
       embedding: 'shared.weight',
       embeddingWidth: dModel,
       layers: numDecoderLayers,
@@ -149,7 +151,7 @@ export class T5Network implements Network {
 }
 
 class T5TrainingBatch implements TrainingBatch {
-  readonly #config: T5Config;
+  readonly #config: Laying;
   readonly #model: (layers: T5Layers) => T5;
   readonly #sizes: BatchSizes;
   readonly #inputs: InputBuffers;
@@ -166,7 +168,7 @@ class T5TrainingBatch implements TrainingBatch {
   readonly #sourceRows: RowsOfTokens;
   readonly #answerRows: RowsOfTokens;
 
-  constructor(config: T5Config, model: (layers: T5Layers) => T5, sizes: BatchSizes, inputs: InputBuffers) {
+  constructor(config: Laying, model: (layers: T5Layers) => T5, sizes: BatchSizes, inputs: InputBuffers) {
     this.#config = config;
     this.#model = model;
     this.#sizes = sizes;
@@ -196,7 +198,7 @@ class T5TrainingBatch implements TrainingBatch {
     this.#inputs.write(this.#answerSpans, spanTable(answer.spans, this.#answerSpans.shape[0]));
     this.#inputs.write(this.#crossSpans, spanTable(cross, this.#crossSpans.shape[0]));
     this.#labels.write(labels, labelTokens);
-    const { sources, of } = sourcesOf(rows, this.#sizes.gated);
+    const { sources, of } = sourcesOf(rows, this.#config.shares);
     this.#means.write(sources);
     this.#sourceRows.write(source.rowOf);
     this.#answerRows.write(answer.rowOf.map((row) => of[row] ?? 0));
@@ -267,9 +269,9 @@ export function spansAcross(
   return [...keys.values(), ...asking];
 }
 
-/** The sources of a batch, each once, and which one each row has; with gates, which belong to a row, each its own. */
-export function sourcesOf(rows: Batch, gated: boolean): { sources: (readonly number[])[]; of: number[] } {
-  if (gated) return { sources: rows.map(({ source }) => source), of: [...rows.keys()] };
+/** The sources of a batch, and which one each row has. @param shares whether rows with one source read it once. */
+export function sourcesOf(rows: Batch, shares: boolean): { sources: (readonly number[])[]; of: number[] } {
+  if (!shares) return { sources: rows.map(({ source }) => source), of: [...rows.keys()] };
   const places = new Map<string, number>();
   const sources: (readonly number[])[] = [];
   const of = rows.map(({ source }) => {
@@ -283,11 +285,11 @@ export function sourcesOf(rows: Batch, gated: boolean): { sources: (readonly num
 }
 
 /** The sizes of a batch for T5. */
-export function t5Sizes(rows: Batch, gated: boolean): BatchSizes {
-  const { sources } = sourcesOf(rows, gated);
+export function t5Sizes(rows: Batch, shares: boolean): BatchSizes {
+  const { sources } = sourcesOf(rows, shares);
   const tokens = sources.reduce((sum, { length }) => sum + length, 0);
   const labels = labelTokensOf(rows);
-  return { rows: rows.length, sources: sources.length, gated, ...rounded({ tokens, labels }) };
+  return { rows: rows.length, sources: sources.length, ...rounded({ tokens, labels }) };
 }
 
 const rounded = ({ tokens, labels }: { tokens: number; labels: number }): { tokens: number; labels: number } => ({
@@ -296,12 +298,18 @@ const rounded = ({ tokens, labels }: { tokens: number; labels: number }): { toke
 });
 
 /** The sizes that no batch of this plan exceeds. */
-export function plannedT5Sizes({ B, S, T, answers = 1, ...most }: PlannedBatch, gated: boolean): BatchSizes {
+export function plannedT5Sizes({ B, S, T, answers = 1, ...most }: PlannedBatch, shares: boolean): BatchSizes {
   const rows = B * answers;
-  const each = gated ? answers : 1;
+  const each = shares ? 1 : answers;
   const tokens = each * (most.sources ?? B * S);
   const labels = answers > 1 ? rows * T : (most.labels ?? rows * T);
-  return { rows, sources: B * each, ...rounded({ tokens, labels }), gated };
+  return { rows, sources: B * each, ...rounded({ tokens, labels }) };
+}
+
+/** How examples are laid out. */
+interface Laying extends Pick<T5Config, 'padId' | 'startId'> {
+  /** Whether rows with one source read it once. */
+  readonly shares: boolean;
 }
 
 /**
@@ -309,12 +317,8 @@ export function plannedT5Sizes({ B, S, T, answers = 1, ...most }: PlannedBatch, 
  *
  * @throws RangeError if they do not fit the sizes.
  */
-export function layOutT5Batch(
-  rows: Batch,
-  sizes: BatchSizes,
-  { padId, startId }: { padId: number; startId: number },
-): T5Batch {
-  const { sources, of } = sourcesOf(rows, sizes.gated);
+export function layOutT5Batch(rows: Batch, sizes: BatchSizes, { padId, startId, shares }: Laying): T5Batch {
+  const { sources, of } = sourcesOf(rows, shares);
   if (rows.length > sizes.rows || sources.length > sizes.sources) {
     throw new RangeError(`${rows.length} rows with ${sources.length} sources exceed ${JSON.stringify(sizes)}.`);
   }

@@ -170,7 +170,7 @@ function padded(rows: readonly TokenPair[], { padId, startId }: T5Config): Layou
 
 /** The same as lists without padding, but for tokens that are left over. */
 function listed(rows: readonly TokenPair[], config: T5Config): Layout {
-  const { source, answer, cross, labels } = layOutT5Batch(rows, t5Sizes(rows, false), config);
+  const { source, answer, cross, labels } = layOutT5Batch(rows, t5Sizes(rows, true), { ...config, shares: true });
   return { ids: source.ids, sources: source.spans, answerIds: answer.ids, answers: answer.spans, cross, labels };
 }
 

@@ -94,7 +94,7 @@ describe.each(KINDS)('gates of $family', (family) => {
     const [{ all, tested }, model] = [await trainedRun(family, base), family.open()];
     const { method, training } = settingsFor(family, base);
     const known = await readTexts(model, training);
-    const { network, targets, storedName } = openNetwork(device, model, training, known);
+    const { network, targets, storedName } = openNetwork(device, model, { ...training, byPrompt: true }, known);
     const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1, tasks: 2 };
     const learner = await Learner.create(device, network, planOf(method), targets, options, (name) =>
       model.readTensor(storedName(name)),

@@ -102,7 +102,9 @@ export class Opening {
       replayed.length > 0 ? GENERAL_ANSWER : 0,
       ...protects.map((one) => longestOf(one.map(({ label }) => label))),
     );
-    const opened = await discarding(model, () => openNetwork(device, model, { sourceLength, targetLength }, known));
+    const { byPrompt } = needsOf(planOf(settings.method));
+    const forTexts = { sourceLength, targetLength, byPrompt };
+    const opened = await discarding(model, () => openNetwork(device, model, forTexts, known));
     const { network, storedName } = opened;
     const targets = chosenTargets(settings, network.shapes, opened.targets); // the plan has checked them
     const hasBlocks = [...model.tensors.values()].some(({ blocks }) => blocks !== undefined);
@@ -202,11 +204,17 @@ export class Opening {
     const device = { ...outlineOf(own), planner: own.planner };
     const targetLength = answerLengthOf(training.targetLength, tasks);
     try {
-      const { network } = networkOf(countingDevice(device), config, { ...training, targetLength });
+      const { byPrompt } = needsOf(planOf(method));
+      const { network } = networkOf(countingDevice(device), config, { ...training, targetLength, byPrompt });
       const batches = protectedSample(protects, training, spaceSamples(method, network));
-      const shares = network.sharesBeginnings && needsOf(planOf(method)).byPrompt !== true;
       const packed = packedRounds(settings, tasks, network);
-      const work = workOf(settings, tasks, shares, { protects: batches, replayed, questions, general, packed });
+      const work = workOf(settings, tasks, network.sharesBeginnings, {
+        protects: batches,
+        replayed,
+        questions,
+        general,
+        packed,
+      });
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       host.emit({
         type: 'memory-plan',

@@ -291,7 +291,7 @@ export class ReferenceLearner {
     const means: Matrix[] = [];
     for (const rows of sample) {
       const owned: OwnedBuffer[] = [];
-      const batch = this.#network.batch(this.#network.sizes(rows, true), owned);
+      const batch = this.#network.batch(this.#network.sizes(rows), owned);
       const [g, values] = [new Graph(), new Map<Tensor, Numbers>()];
       const mean = batch.promptMeans(g, this.#layers(g, values, new Map(), new Map(), new Map()));
       batch.write(rows);
@@ -375,7 +375,7 @@ export class ReferenceLearner {
   async #pass(rows: Batch): Promise<Pass> {
     const owned: OwnedBuffer[] = [];
     try {
-      const batch = this.#network.batch(this.#network.sizes(rows, this.gate.size > 0), owned);
+      const batch = this.#network.batch(this.#network.sizes(rows), owned);
       batch.write(rows);
       const g = new Graph();
       const values = new Map<Tensor, Numbers>();
@@ -497,14 +497,14 @@ export class ReferenceLearner {
       const [x, k] = [last, key].map((one) => rmsNorm(g, one, ones, GATE_EPSILON));
       return activation(g, 'gate', matmul(g, x, k, { layout: 'nt', alpha: GATE_SHARPNESS / key.shape[1] }));
     };
-    const gated: Layers['gated'] = (_, prompts) => {
+    const byPrompt: Layers['byPrompt'] = (_, prompts) => {
       const gates = [...this.#frozenGates, this.gate].map((weights, task) => gateOf(prompts, weights, task));
       return (rowOf) => ({
         parameter,
         linear: linearWith(rowOf ? gates.map((gate) => ofTokens(g, gate, rowOf)) : gates),
       });
     };
-    return { parameter, linear, gated };
+    return { parameter, linear, byPrompt };
   }
 }
 

@@ -73,7 +73,11 @@ export async function recordMethod(
 ): Promise<MethodDispatches> {
   const { config, batch, rows, frozenWeights, recompute } = shape;
   const device = recordingDevice({ kind: 'webgpu', limits: LIMITS, planner });
-  const { network, targets } = networkOf(device, config, { sourceLength: batch.S, targetLength: batch.T });
+  const { network, targets } = networkOf(device, config, {
+    sourceLength: batch.S,
+    targetLength: batch.T,
+    byPrompt: needsOf(planOf(method)).byPrompt,
+  });
   const options = {
     seed: 0,
     maxGradNorm: 1,
@@ -82,14 +86,13 @@ export async function recordMethod(
     packing: (name: string) => frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], 'F32'),
   };
   const learner = await Learner.create(device, network, planOf(method), targets, options, null);
-  const gated = needsOf(planOf(method)).byPrompt === true;
-  const sizes = network.plannedSizes({ ...batch, shared: 0 }, gated);
+  const sizes = network.plannedSizes({ ...batch, shared: 0 });
   await learner.reserveTraining(TASKS, [sizes]);
   const training = device.takeRecorded();
   const answers = answersOfPrompt(spaceSamples(method, network), batch.T);
   const measuring = learner.reserveMeasuring(
-    [network.plannedSizes({ ...batch, shared: 0, answers }, gated)],
-    network.plannedSizes({ ...batch, B: 1, shared: 0 }, gated),
+    [network.plannedSizes({ ...batch, shared: 0, answers })],
+    network.plannedSizes({ ...batch, B: 1, shared: 0 }),
   );
   while ((await measuring.next()).done !== true);
   const end = device.takeRecorded();

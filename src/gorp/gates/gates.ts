@@ -95,7 +95,7 @@ export class GateReading {
 
   /** Compiles the program of a batch. */
   async prepare(rows: Batch): Promise<Reading> {
-    const sizes = this.#network.sizes(rows, true);
+    const sizes = this.#network.sizes(rows);
     const key = sizesKey(sizes);
     const known = this.#programs.get(key);
     if (known) return known;

@@ -7,7 +7,7 @@ import type { Tensor } from '../../graph/tensor.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import type { Network } from '../../models/network.ts';
 import { type LoraGroup, namedPair } from '../adapters/lora-group.ts';
-import { GradientPrograms, sizesIn } from '../part/gradient-programs.ts';
+import { GradientPrograms } from '../part/gradient-programs.ts';
 import { adapterName, type ImportancePlan } from '../part/method-plan.ts';
 import type { EndedTask, MeasuringOf, Part, Reservation, Reserved, TrainedModel } from '../part/part.ts';
 import { Stack } from '../part/stack.ts';
@@ -84,7 +84,7 @@ class SquaredGradients {
     options: { recompute: boolean },
   ) {
     this.#device = device;
-    this.#sizesOf = (rows) => sizesIn(network, model, rows);
+    this.#sizesOf = (rows) => network.sizes(rows);
     this.#gradients = new GradientPrograms(device, network, model, loss, { accumulation: 1, drops: false, ...options });
     this.#sums = groups.map((group) => {
       const { names, out, inputs } = group.layers;

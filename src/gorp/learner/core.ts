@@ -197,6 +197,8 @@ export class LearnerCore {
     onLoaded?: (name: string) => void,
   ): Promise<LearnerCore> {
     const parts = openParts(device, network, plan, targets);
+    if (parts.some((part) => part.scales !== undefined) && !network.byPrompt)
+      throw new Error('the network is not one by prompt');
     try {
       const fullRank = parts.find((part) => part instanceof FullRankWeights);
       const parameters = await Parameters.load(device, network.shapes, read, {

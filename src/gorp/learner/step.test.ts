@@ -1,3 +1,4 @@
+import { needsOf } from '../part/method-plan.ts';
 import type { Batch } from '../../base/batch.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../base/random.ts';
@@ -57,7 +58,8 @@ async function learn(
   const { method, training } = tinySettings(name, LENGTHS, { clipNorm: 'projected', loraDropout: 0, galoreRank: 2 });
   const model = TINY_FAMILIES.find((one) => one.family === family)?.open();
   if (model === undefined) throw new Error(`no family ${family}`);
-  const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
+  const { byPrompt } = needsOf(planOf(method));
+  const { network, targets } = openNetwork(device, model, { ...training, byPrompt }, await readTexts(model, training));
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation, tasks: 2 };
   const core = await LearnerCore.load(device, network, planOf(method), targets, options, (parameter) =>
     model.readTensor(parameter),

@@ -5,7 +5,7 @@ import { compile, type Compiled } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { adamStepSize, clipFactor } from '../../graph/ops/optimizer.ts';
 import { PASSES, type Turn } from '../../linear-algebra/block-power.ts';
-import { type GradientProgram, GradientPrograms, type GradientUse, sizesIn } from '../part/gradient-programs.ts';
+import { type GradientProgram, GradientPrograms, type GradientUse } from '../part/gradient-programs.ts';
 import type { LayerStatistics } from '../part/layer-statistics.ts';
 import type { Part, UpdateParts } from '../part/part.ts';
 import type { LearnerCore } from './core.ts';
@@ -44,8 +44,8 @@ export async function takeStep(
   progress.totalSteps++;
 }
 
-const sizesOf = ({ network, model }: LearnerCore, batches: readonly Batch[]): BatchSizes[] =>
-  batches.map((rows) => sizesIn(network, model, rows));
+const sizesOf = ({ network }: LearnerCore, batches: readonly Batch[]): BatchSizes[] =>
+  batches.map((rows) => network.sizes(rows));
 
 /** Runs the programs of a step's micro-batches but for the last, which it returns with its inputs written. */
 async function runAllButLast(

@@ -1,6 +1,5 @@
 import type { Batch, TokenPair } from '../../base/batch.ts';
 import { mixSeed, seededRandom } from '../../base/random.ts';
-import { sizesIn } from '../part/gradient-programs.ts';
 import type { EndedTask, NamedGrowth, OnPart, ReadInputs, TaskOf } from '../part/part.ts';
 import { InputCovariances } from '../spaces/covariances.ts';
 import type { LearnerCore } from './core.ts';
@@ -114,7 +113,7 @@ async function withInputs(
   const covariances = new InputCovariances(core.device, core.network, core.model);
   const total = sample.length + (core.inputSpaces?.inputs.length ?? 0);
   try {
-    await covariances.prepare(sample.map((rows) => sizesIn(core.network, core.model, rows)));
+    await covariances.prepare(sample.map((rows) => core.network.sizes(rows)));
     for (const [done, batch] of sample.entries()) {
       await onPart(done, total);
       await covariances.add(batch);

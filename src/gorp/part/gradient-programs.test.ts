@@ -85,9 +85,9 @@ describe('programs of many batch shapes', () => {
     const programs = new LearnerPrograms(core);
     const sized = (i: number): Batch => batchOf({ B: 2, S: 16 * (1 + (i % 7)), T: 2 ** Math.floor(i / 7) });
     const max = PROGRAM_LIMIT + 3;
-    await programs.gradients([network.sizes(batchOf({ B: 2, S: 112, T: 32 }), false)], 'gradients');
+    await programs.gradients([network.sizes(batchOf({ B: 2, S: 112, T: 32 }))], 'gradients');
     const largest = slotBytes();
-    for (let i = 0; i < max; i++) await programs.gradients([network.sizes(sized(i), false)], 'gradients');
+    for (let i = 0; i < max; i++) await programs.gradients([network.sizes(sized(i))], 'gradients');
     const compiled = device.buffers.liveLabels.filter((label) => /^gradients \d.* parameters$/.test(label));
     expect(compiled).toHaveLength(PROGRAM_LIMIT);
     // Slots are shared by size, and a smaller shape may have a larger one among its small ones.

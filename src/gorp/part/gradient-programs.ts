@@ -1,4 +1,4 @@
-import type { Batch, BatchSizes } from '../../base/batch.ts';
+import type { BatchSizes } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
@@ -45,7 +45,7 @@ export function trainedLayers({ parameters, parts, meters }: TrainedModel, uses:
     };
   const linear = linearWith();
   if (scaling === undefined) return { parameter, linear };
-  const gated: Layers['gated'] = (g, prompts) => {
+  const byPrompt: Layers['byPrompt'] = (g, prompts) => {
     const scales = scaling.scales?.(g, prompts, uses);
     return (rowOf) => {
       if (scales === undefined || rowOf === undefined) return { parameter, linear: linearWith(scales) };
@@ -54,7 +54,7 @@ export function trainedLayers({ parameters, parts, meters }: TrainedModel, uses:
       return { parameter, linear: linearWith(of) };
     };
   };
-  return { parameter, linear, gated };
+  return { parameter, linear, byPrompt };
 }
 
 function first<Answer>(parts: readonly Part[], ask: (part: Part) => Answer | undefined): Answer | undefined {
@@ -106,8 +106,8 @@ export class RecentMap<V> {
 }
 
 /** A name for the sizes of a batch. */
-export const sizesKey = ({ rows, sources, tokens, labels, gated }: BatchSizes): string =>
-  `${rows}×${sources}×${tokens}×${labels}${gated ? ' with gates' : ''}`;
+export const sizesKey = ({ rows, sources, tokens, labels }: BatchSizes): string =>
+  `${rows}×${sources}×${tokens}×${labels}`;
 
 /** Forward and backward pass of one batch shape: writes gradients to their stacks and adds the loss to its sum. */
 export interface GradientProgram {
@@ -247,13 +247,6 @@ export class GradientPrograms {
     this.#arena.destroy();
   }
 }
-
-/** The sizes of a batch for a model as it is trained. */
-export const sizesIn = (network: Network, { parts }: TrainedModel, rows: Batch): BatchSizes =>
-  network.sizes(
-    rows,
-    parts.some((part) => part.scales !== undefined),
-  );
 
 /** The reported loss, and the objective: with the term of a part that has one. */
 function recordObjective(g: Graph, batch: TrainingBatch, model: TrainedModel, layers: Layers): Objective {

@@ -36,7 +36,7 @@ test('a source with several answers counts once, and each answer as if its sourc
   );
   const sumsOf = async (batches: readonly Batch[]): Promise<Map<string, Float32Array>> => {
     const sums = new InputCovariances(device, network, core.model);
-    await sums.prepare(batches.map((rows) => network.sizes(rows, false)));
+    await sums.prepare(batches.map((rows) => network.sizes(rows)));
     for (const rows of batches) await sums.add(rows);
     const read = new Map<string, Float32Array>();
     for (const { tensor, names } of sums.sums) {

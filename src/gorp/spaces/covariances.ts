@@ -9,14 +9,14 @@ import { scaleRows } from '../../graph/ops/elementwise.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { plainTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import type { Network, TrainingBatch } from '../../models/network.ts';
-import { sizesIn, sizesKey, trainedLayers } from '../part/gradient-programs.ts';
+import { sizesKey, trainedLayers } from '../part/gradient-programs.ts';
 import type { CovarianceSum, DistinctInput, TrainedModel } from '../part/part.ts';
 
 /** The inputs of all trained layers, in the order of the model. Layers that read the same tensor share one. */
 export function distinctInputs(network: Network, parts: TrainedModel): DistinctInput[] {
   const owned: OwnedBuffer[] = [];
   const captured = new Map<string, Tensor>();
-  const sizes = sizesIn(network, parts, [{ source: [0], label: [0] }]);
+  const sizes = network.sizes([{ source: [0], label: [0] }]);
   network.batch(sizes, owned).loss(new Graph(), trainedLayers(parts, { captured }));
   for (const buffer of owned) buffer.destroy();
   return Array.from(
@@ -101,7 +101,7 @@ export class InputCovariances {
 
   /** Adds a batch whose sizes are prepared. */
   async add(rows: Batch): Promise<void> {
-    const key = sizesKey(sizesIn(this.#network, this.#parts, rows));
+    const key = sizesKey(this.#network.sizes(rows));
     const program = this.#programs.get(key);
     if (program === undefined) throw new Error(`no program for ${key}`);
     this.#batches.get(key)?.write(rows);

@@ -50,8 +50,9 @@ export async function* answerPrompts(
   if (trained) checkTrainedLayers(model, trained.changed);
   const known = await readTexts(model, answering, answering.guard);
   const sources = prompts.map((prompt) => (typeof prompt === 'string' ? known.tokenizer.encodePrompt(prompt) : prompt));
-  const lengths = { sourceLength: longestOf(sources), targetLength: maxNewTokens };
-  const opened = openNetwork(device, model, lengths, known);
+  const byPrompt = trained?.changes.gates !== undefined;
+  const forTexts = { sourceLength: longestOf(sources), targetLength: maxNewTokens, byPrompt };
+  const opened = openNetwork(device, model, forTexts, known);
   const { network } = opened;
   let loaded: Loaded | undefined;
   try {
@@ -143,9 +144,8 @@ async function writeBatch(
 ): Promise<Uint32Array[]> {
   const owned: OwnedBuffer[] = [];
   try {
-    const gated = layers.gated !== undefined;
-    const tokens = network.sourceTokens(sources, gated);
-    const generation = network.generation({ B: sources.length, tokens, capacity, gated }, owned);
+    const tokens = network.sourceTokens(sources);
+    const generation = network.generation({ B: sources.length, tokens, capacity }, owned);
     generation.start(sources);
     const reading = new Graph();
     const prefill = await compile(device, 'read prompts', reading, generation.prefill(reading, layers));

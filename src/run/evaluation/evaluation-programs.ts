@@ -102,18 +102,9 @@ export class Evaluations {
     this.#arena = new Arena(device, 'testing');
   }
 
-  get #isGated(): boolean {
-    return this.#layers.gated !== undefined;
-  }
-
-  /** Whether what sources begin with is read once for all: with gates it depends on the whole prompt. */
-  get sharesBeginnings(): boolean {
-    return this.#network.sharesBeginnings && !this.#isGated;
-  }
-
   /** The sizes of sources that are read together. */
   sourceSizes(sources: readonly (readonly number[])[]): SourceSizes {
-    return { B: sources.length, tokens: this.#network.sourceTokens(sources, this.#isGated) };
+    return { B: sources.length, tokens: this.#network.sourceTokens(sources) };
   }
 
   /** The programs of a batch shape; frees those of another. @throws GorpError as {@link compile}. */
@@ -128,7 +119,7 @@ export class Evaluations {
     };
     try {
       const { B, tokens, nodes: answers } = sizes;
-      const shape = { B, tokens, capacity: this.#capacity, gated: this.#isGated, answers };
+      const shape = { B, tokens, capacity: this.#capacity, answers };
       const generation = this.#network.generation(shape, owned);
       const ranking = generation.ranking(sizes, owned);
       const [reading, comparing] = [new Graph(), new Graph()];
@@ -151,7 +142,7 @@ export class Evaluations {
 
   /** The sizes of a batch of texts. */
   sizes(rows: Batch): BatchSizes {
-    return this.#network.sizes(rows, this.#isGated);
+    return this.#network.sizes(rows);
   }
 
   /** The program for the loss of a batch of texts; frees that of other sizes. @throws GorpError as {@link compile}. */
@@ -187,7 +178,7 @@ export class Evaluations {
     const owned: OwnedBuffer[] = [];
     const release = (): void => owned.forEach((buffer) => buffer.destroy());
     try {
-      const sizes = { B, tokens: shared + B * S, shared, capacity: this.#capacity, gated: this.#isGated };
+      const sizes = { B, tokens: shared + B * S, shared, capacity: this.#capacity };
       this.#pool = { key, value: this.#network.generation(sizes, owned), version: 0, release };
       return this.#pool.value;
     } catch (error) {

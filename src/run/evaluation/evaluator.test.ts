@@ -88,7 +88,7 @@ describe.each(MODELS)('tests of %s', (_, config) => {
   /** −log p of a label by the loss of a batch of one. */
   async function lossOf(source: number[], label: readonly number[]): Promise<number> {
     const { network } = opened;
-    const batch = network.batch(network.sizes([{ source, label }], false), owned);
+    const batch = network.batch(network.sizes([{ source, label }]), owned);
     const g = new Graph();
     const loss = batch.loss(g, learner.layers);
     const program = await compile(device, 'loss', g, [loss]);

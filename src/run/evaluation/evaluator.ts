@@ -183,7 +183,7 @@ export class Evaluator {
 
   /** Collects rows whose answers must be decoded, to decode as many at a time as possible. */
   #unanswered(task: EncodedTask): Unanswered {
-    const shared = this.#programs.sharesBeginnings ? sharedTokens(task.test) : 0;
+    const shared = this.#network.sharesBeginnings ? sharedTokens(task.test) : 0;
     const longest = task.test.reduce((most, { source }) => Math.max(most, source.length), 1);
     const sizes = { B: Math.min(this.#settings.evaluationBatchSize, task.test.length), S: longest - shared, shared };
     const room = { ...sizes, B: poolRows(this.#network, sizes) };

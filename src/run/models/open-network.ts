@@ -3,7 +3,7 @@ import { statingSpaces, type TokenizerGuard } from '../../base/tokenizer-config.
 import { countingDevice } from '../../device/counting-device.ts';
 import type { Device } from '../../device/device.ts';
 import { ConfigReader } from '../../models/config.ts';
-import { familyOf, type ParsedConfig } from '../../models/families.ts';
+import { familyOf, type TextsOfNetwork, type ParsedConfig } from '../../models/families.ts';
 import type { Network } from '../../models/network.ts';
 import { checkShapes } from '../../models/parameters.ts';
 import { layersOfModules, type TargetModules, targetModules } from '../../models/targets.ts';
@@ -27,7 +27,6 @@ interface Reading extends Pick<TrainingSettings, 'promptForm'> {
   /** The local time that a chat template prints; undefined prints the present. */
   readonly date?: string | undefined;
 }
-type Lengths = Pick<TrainingSettings, 'sourceLength' | 'targetLength'>;
 
 /** The content of the small files of a model, once they are known to fit together. */
 export interface KnownModel {
@@ -37,7 +36,7 @@ export interface KnownModel {
   /** Tokens that end an answer. */
   readonly endIds: readonly number[];
   /** @throws GorpError `settings/text-too-long`. */
-  readonly networkOn: (device: Device, lengths: Lengths) => Network;
+  readonly networkOn: (device: Device, texts: TextsOfNetwork) => Network;
 }
 
 /**
@@ -54,7 +53,7 @@ export async function readTexts(texts: Texts, reading: Reading, guard?: Tokenize
   // token, so answers do too, even if neither file names it.
   const named = generationEnds(texts.generationConfig, config.vocabSize) ?? config.endIds;
   const endIds = [...new Set([...named, tokenizer.eosId])];
-  return { tokenizer, targets, config, endIds, networkOn: (device, lengths) => networkOn(device, lengths, endIds) };
+  return { tokenizer, targets, config, endIds, networkOn: (device, texts) => networkOn(device, texts, endIds) };
 }
 
 /**
@@ -118,10 +117,10 @@ function generationEnds(generationConfig: unknown, vocabSize: number): number[] 
 export function openNetwork(
   device: Device,
   model: Pick<ModelFiles, 'tensors'>,
-  lengths: Lengths,
+  texts: TextsOfNetwork,
   { tokenizer, targets, networkOn }: KnownModel,
 ): OpenedNetwork {
-  const network = networkOn(device, lengths);
+  const network = networkOn(device, texts);
   try {
     const storedName = tiedNames(network, model.tensors);
     checkShapes(network.shapes, model.tensors, (name) => network.isRedundant(name), storedName);
@@ -136,10 +135,10 @@ export function openNetwork(
 export function networkOf(
   device: Device,
   config: unknown,
-  lengths: Lengths,
+  texts: TextsOfNetwork,
 ): Pick<OpenedNetwork, 'network' | 'targets'> {
   const { read, targets } = familyOf(config);
-  return { network: read(config).networkOn(device, lengths), targets };
+  return { network: read(config).networkOn(device, texts), targets };
 }
 
 /** The name of a parameter in a checkpoint: its own, or the first found among the tensors it is tied to. */

@@ -1,3 +1,4 @@
+import { needsOf } from '../../gorp/part/method-plan.ts';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { DiskFolder } from '../../cli/disk-folder.ts';
@@ -171,7 +172,10 @@ describe('a plan of training is what training takes', () => {
   async function agrees(model: ModelFiles, { method, training }: RunSettings): Promise<Measured> {
     const { gradientAccumulation, activations } = training;
     const device = await acquireTestDevice();
-    const { network, targets } = networkOf(device, model.config, training);
+    const { network, targets } = networkOf(device, model.config, {
+      ...training,
+      byPrompt: needsOf(planOf(method)).byPrompt,
+    });
     const storedAs = (): string => 'BF16';
     const learner = await Learner.create(
       device,

@@ -72,6 +72,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const { network, targets: familyTargets } = networkOf(device, config, {
     sourceLength: training.sourceLength,
     targetLength: longestAnswer(work, training.sourceLength),
+    byPrompt: needsOf(planOf(method)).byPrompt,
   });
   const { shapes } = network;
   const targets = chosenTargets(question, shapes, familyTargets);
@@ -102,9 +103,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   };
 
   const isProtected = work.protects.length > 0;
-  const isGated = needsOf(plan).byPrompt === true;
   const sizesOf = (batch: Batch | PlannedBatch): BatchSizes =>
-    'B' in batch ? network.plannedSizes(batch, isGated) : network.sizes(batch, isGated);
+    'B' in batch ? network.plannedSizes(batch) : network.sizes(batch);
   const trained = sizesOf(work.packed ?? work.batch);
   const { gradients, gradientInputs, bases, optimizer } = await learner.reserveTraining(
     work.tasks,
@@ -219,8 +219,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       generalText,
       tokensOfStep: trained.tokens,
       tokensOfRow: sizesOf(work.batch).tokens / work.batch.B,
-      sharesInTraining: !network.readsAnswersApart && !isGated,
-      sharesBeginnings: evaluations.sharesBeginnings,
+      sharesInTraining: network.sharesBeginnings,
+      sharesBeginnings: network.sharesBeginnings,
     },
   };
 }

@@ -66,6 +66,8 @@ test('answers that the model writes to replay them are planned, as long as they 
 test('batches packed by tokens are planned as they are drawn, and one without room for an example is refused', () => {
   const network = {
     readsAnswersApart: false,
+    sharesBeginnings: true,
+    byPrompt: false,
     embeddingWidth: 8,
     tokensIn: (rows: readonly ReturnType<typeof example>[]) =>
       Math.max(tokensRead(rows.map(textOf), true), labelTokensOf(rows)),

@@ -90,13 +90,12 @@ interface PackedRounds {
 export function packedRounds(
   settings: RunSettings,
   tasks: readonly EncodedTask[],
-  network: Pick<Network, 'readsAnswersApart' | 'embeddingWidth' | 'tokensIn'>,
+  network: Pick<Network, 'readsAnswersApart' | 'sharesBeginnings' | 'byPrompt' | 'embeddingWidth' | 'tokensIn'>,
 ): PackedRounds | undefined {
   const { method, training } = settings;
   const { batchTokens, gradientAccumulation } = training;
   if (batchTokens === 0) return undefined;
-  const { byPrompt: isGated = false } = needsOf(planOf(method));
-  checkRoom(batchTokens, tasks, (example) => network.tokensIn([example], isGated));
+  checkRoom(batchTokens, tasks, (example) => network.tokensIn([example]));
   const samples = spaceSamples(method, network);
   const steps = settings.order.map(() => 0);
   let batches = 0;
@@ -114,7 +113,7 @@ export function packedRounds(
       drawnBatches += order.length;
       for (const rows of order) {
         const [sources, labels] = (['source', 'label'] as const).map((of) => rows.map((one) => one[of]));
-        grow({ B: rows.length, S: longestOf(sources), T: longestOf(labels), tokens: network.tokensIn(rows, isGated) });
+        grow({ B: rows.length, S: longestOf(sources), T: longestOf(labels), tokens: network.tokensIn(rows) });
         grow({ sources: sources.flat().length, labels: labelTokensOf(rows) });
       }
     }

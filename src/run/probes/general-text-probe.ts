@@ -210,7 +210,7 @@ export async function compileScoring(
   };
   try {
     const N = labelTokensOf(rows);
-    const batch = network.batch(network.sizes(rows, layers.gated !== undefined), buffers);
+    const batch = network.batch(network.sizes(rows), buffers);
     const inputs = new InputBuffers(device, buffers);
     const g = new Graph();
     const { x, head, alpha } = batch.predictions(g, layers); // x [..., D], head [V, D]

@@ -14,7 +14,7 @@ const train = [
 ].map((label, i) => ({ source: [10 + i, 1], label }));
 const tasks = [{ name: 'gloss', train }];
 const [round] = scheduledRounds('in-turn', 1);
-const network = { readsAnswersApart: true, tokensIn: tokensOf };
+const network = { sharesBeginnings: false, tokensIn: tokensOf };
 const batchesWith = (hasSeveralAnswers: boolean, examples = tasks): RoundBatches =>
   new RoundBatches(
     tinySettings('gorp-plus', { batchSize: 2 }),

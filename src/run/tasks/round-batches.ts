@@ -82,15 +82,14 @@ export class RoundBatches {
     tasks: readonly Pick<EncodedTask, 'name' | 'train'>[],
     { number, trains }: Round,
     samples: SpaceSamples,
-    network: Pick<Network, 'readsAnswersApart' | 'tokensIn'>,
+    network: Pick<Network, 'sharesBeginnings' | 'tokensIn'>,
   ) {
-    const { byPrompt: isGated = false } = needsOf(planOf(settings.method));
     this.#samples = samples;
     const learned = trains.map((task) => tasks[task]);
     this.name = roundName(settings, number);
     this.examples = learned.flatMap(({ train }) => train);
-    this.#chains = network.readsAnswersApart || isGated ? undefined : chainsOf(this.examples);
-    this.#tokensIn = (rows) => network.tokensIn(rows, isGated);
+    this.#chains = network.sharesBeginnings ? chainsOf(this.examples) : undefined;
+    this.#tokensIn = (rows) => network.tokensIn(rows);
     this.epochs = epochsOf(
       settings,
       learned.map(({ name }) => name),

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { methodPreset } from '../../methods/registry.ts';
 import { answersOfPrompt, spaceSamples } from './space-samples.ts';
 
-const T5 = { readsAnswersApart: true, embeddingWidth: 512 };
-const SMALL_T5 = { readsAnswersApart: true, embeddingWidth: 256 };
-const DECODER = { readsAnswersApart: false, embeddingWidth: 512 };
+const T5 = { readsAnswersApart: true, embeddingWidth: 512, byPrompt: false };
+const SMALL_T5 = { readsAnswersApart: true, embeddingWidth: 256, byPrompt: false };
+const DECODER = { readsAnswersApart: false, embeddingWidth: 512, byPrompt: false };
 
 test('a model with layers that see only answers reads several with each prompt', () => {
   const method = methodPreset('gorp-plus');
@@ -17,10 +17,14 @@ test('a small one reads many prompts instead', () => {
   expect(spaceSamples(method, SMALL_T5)).toEqual({ begin: 16, end: 192, hasSeveralAnswers: false });
 });
 
-test('gates belong to a prompt with its one answer, so more prompts are read', () => {
+test('layers that depend on the prompt belong to it with its one answer, so more prompts are read', () => {
   const method = methodPreset('gain-lora');
-  expect(spaceSamples(method, T5)).toEqual({ begin: 192, end: 192, hasSeveralAnswers: false });
-  expect(spaceSamples(method, DECODER)).toEqual({ begin: 48, end: 48, hasSeveralAnswers: false });
+  expect(spaceSamples(method, { ...T5, byPrompt: true })).toEqual({ begin: 192, end: 192, hasSeveralAnswers: false });
+  expect(spaceSamples(method, { ...DECODER, byPrompt: true })).toEqual({
+    begin: 48,
+    end: 48,
+    hasSeveralAnswers: false,
+  });
 });
 
 test('adapters made from inputs read as many when a task begins; spaces of moments read none', () => {

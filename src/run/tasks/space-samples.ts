@@ -10,7 +10,7 @@ import type { RunSettings } from '../settings/settings.ts';
  * Prompts from which a task's space of inputs is built. Reading one takes a good half of what training on it takes, so
  * many would cost more than the steps of a short task. A layer that sees only answers has a few inputs for each: where
  * there are such layers, each prompt is read with several answers. A small model reads many prompts instead, in which
- * it forgets less; that takes seconds. So does one with gates, which belong to a prompt and its one answer.
+ * it forgets less; that takes seconds. So does one whose layers depend on the prompt, since no answers share it then.
  */
 const PROMPTS = { whole: 48, severalAnswers: 40, apart: 192 };
 /** Width of a small model, at most. */
@@ -34,9 +34,9 @@ export interface SpaceSamples {
 
 export function spaceSamples(
   method: RunSettings['method'],
-  { readsAnswersApart, embeddingWidth }: Pick<Network, 'readsAnswersApart' | 'embeddingWidth'>,
+  { readsAnswersApart, embeddingWidth, byPrompt }: Pick<Network, 'readsAnswersApart' | 'embeddingWidth' | 'byPrompt'>,
 ): SpaceSamples {
-  const { inputsAtBegin, inputsAtEnd, byPrompt } = needsOf(planOf(method));
+  const { inputsAtBegin, inputsAtEnd } = needsOf(planOf(method));
   if (!inputsAtEnd) return { begin: 0, end: 0, hasSeveralAnswers: false };
   const hasSeveralAnswers = readsAnswersApart && embeddingWidth > SMALL && !byPrompt;
   const end = !readsAnswersApart ? PROMPTS.whole : hasSeveralAnswers ? PROMPTS.severalAnswers : PROMPTS.apart;
