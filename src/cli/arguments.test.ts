@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { asArgument, readArguments, refuseOptions } from './arguments.ts';
+import { asArgument, commandWith, readArguments, refuseOptions } from './arguments.ts';
 import { UsageError } from './exit.ts';
 import { hubAccess, modelsFolder } from './named-models.ts';
 
@@ -35,6 +35,7 @@ const ODD = [
   '`id`',
   'say "hi"',
   '-rf',
+  '@models',
   '',
 ];
 
@@ -49,15 +50,57 @@ test('an argument reaches a program as it is from a POSIX shell', () => {
  * or PowerShell would expand in them is refused. Outside of quotes only letters that neither obeys are allowed.
  */
 function inWindows(line: string): string[] {
-  return Array.from(line.matchAll(/"([^"]*)"|([\w./:@+-]+)/g), ([, quoted, bare]) => {
+  return Array.from(line.matchAll(/"((?:[^"]|"")*)"|([\w./:+-][\w./:@+-]*)/g), ([, quoted, bare]) => {
     expect(quoted ?? '').not.toMatch(/[$`%“”„]/);
-    return (quoted ?? bare).replace(/\\\\$/, '\\'); // as a program reads \\ before a quote
+    // As a program reads "" within quotes, and \\ before one.
+    return (quoted?.replaceAll('""', '"') ?? bare).replace(/\\\\$/, '\\');
   });
 }
 
 test('an argument reaches a program as it is from cmd and PowerShell', () => {
-  const plain = ['mails', 'C:\\my models\\mails', 'C:\\mails\\', 'a&b', 'a;b (c)', '^x^', "it's", 'Grüße', 'a,name=b'];
+  const plain = [
+    'mails',
+    'C:\\my models\\mails',
+    'C:\\mails\\',
+    'a&b',
+    'a;b (c)',
+    '^x^',
+    "it's",
+    'Grüße',
+    'a,name=b',
+    'say "hi"',
+    '@models',
+  ];
   expect(inWindows(plain.map((text) => asArgument(text, 'win32')).join(' '))).toEqual(plain);
+});
+
+test('a command with other options reaches the program as it is', () => {
+  const args = [
+    '--from',
+    'my runs/a',
+    '--task=x y.csv,name=b',
+    '--json',
+    '--out',
+    '-odd',
+    '--set',
+    'method.loraRank=4',
+  ];
+  const again = commandWith('train', args, { out: null, set: [], task: ['a.csv', '-b.csv'], base: '/m' });
+  expect(again).toMatch(/^(?:npx --no )?gorp-web train /);
+  const program = `process.stdout.write(JSON.stringify(process.argv.slice(1)))`;
+  const line = again.replace(/^.*?gorp-web/, `${asArgument(process.execPath)} -e ${asArgument(program)} --`);
+  expect(JSON.parse(execFileSync('sh', ['-c', line], { encoding: 'utf8' }))).toEqual([
+    'train',
+    '--from',
+    'my runs/a',
+    '--json',
+    '--task',
+    'a.csv',
+    '--task=-b.csv',
+    '--base',
+    '/m',
+  ]);
+  expect(commandWith('train', args, {})).toMatch(/--out='-odd' /);
 });
 
 test('empty variables count as unset', () => {

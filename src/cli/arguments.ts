@@ -16,9 +16,36 @@ const COMMON = {
  * or `$`), they are those of this platform.
  */
 export function asArgument(text: string, platform: NodeJS.Platform = process.platform): string {
-  if (/^[\w./:@+][\w./:@+-]*$/.test(text)) return text;
-  if (platform === 'win32') return `"${text.replace(/\\+$/, '$&$&')}"`; // a program takes \" for a quote
+  if (/^[\w./:+][\w./:@+-]*$/.test(text)) return text; // PowerShell takes an @ at the beginning for a variable
+  // A program takes \" for a quote, and "" within quotes.
+  if (platform === 'win32') return `"${text.replace(/\\+$/, '$&$&').replaceAll('"', '""')}"`;
   return isPlainInShells(text) ? `"${text}"` : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** Values of options, by name; null leaves an option out. */
+export type Change = Readonly<Record<string, string | readonly string[] | null>>;
+
+/** The command of a person with some options changed, to paste into the shell that called this program. */
+export function commandWith(command: string, args: readonly string[], change: Change): string {
+  const given: (readonly [name: string, value?: string | undefined])[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const [, name = '', value] = /^--([^=]+)(?:=(.*))?$/s.exec(args[i]) ?? [];
+    given.push([name, value ?? (Object.hasOwn(COMMON, name) ? undefined : args[++i])]);
+  }
+  const kept = given.filter(([name]) => !Object.hasOwn(change, name));
+  const added = Object.entries(change).flatMap(([name, values]) => [values ?? []].flat().map((one) => [name, one]));
+  const options = [...kept, ...added].map(([name, value]) => {
+    if (value === undefined) return `--${name}`;
+    return `--${name}${value.startsWith('-') ? '=' : ' '}${asArgument(value)}`;
+  });
+  return [program(), command, ...options].join(' ');
+}
+
+/** How this program was called. npm tells it in these variables. */
+function program(): string {
+  const { npm_command: npm, npm_lifecycle_event: script } = process.env;
+  if (npm === 'exec') return 'npx --no gorp-web';
+  return script === 'gorp-web' ? 'npm run gorp-web --' : 'gorp-web';
 }
 
 /** The options and positionals of a command line. @throws UsageError. */

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { ordersFolder } from '../run/files/layout.ts';
+import type { Change } from './arguments.ts';
 import { CHECKPOINTS } from './checkpoint-folder.ts';
 import { removeDrafts } from './durable-write.ts';
 import { FileLock } from './file-lock.ts';
@@ -79,13 +81,32 @@ async function takeLock(out: string): Promise<FileLock> {
   );
 }
 
+/** A name like that of a folder which nothing bears yet. */
+export function freeFolder(out: string): string {
+  const name = out.replace(/[\\/]+$/, '');
+  let number = 2;
+  while (existsSync(`${name}-${number}`)) number++;
+  return `${name}-${number}`;
+}
+
 /**
  * Refuses a folder that a run would replace something in.
  *
+ * @param command returns the command with other options, for what to do instead; commands that cannot resume have none.
  * @param resumed the round to resume from; `round` is Infinity after a checkpoint: the run may write its rounds again.
  * @throws GorpError `run/out-is-taken`.
  */
-export async function refuseTaken(out: string, order: readonly string[], resumed: ResumedRound | null): Promise<void> {
+export async function refuseTaken(
+  out: string,
+  order: readonly string[],
+  resumed: ResumedRound | null,
+  command?: (change: Change) => string,
+): Promise<void> {
+  const waysOn = (canContinue: boolean): string => {
+    if (command === undefined) return 'Name another folder with --out, or resume from what is in this one.';
+    const elsewhere = `To write elsewhere:\n  ${command({ out: freeFolder(out) })}`;
+    return canContinue ? `To continue that run:\n  ${command({ resume: 'auto' })}\n${elsewhere}` : elsewhere;
+  };
   const isOwn = resumed !== null && isBelow(out, resumed.path);
   if (!isOwn) {
     const there = await Promise.all(LEFT_BEHIND.map((name) => holdsFiles(join(out, name))));
@@ -94,7 +115,7 @@ export async function refuseTaken(out: string, order: readonly string[], resumed
     throw new GorpError(
       'run/out-is-taken',
       `${out} has ${found} of another run already.`,
-      'Name another folder with --out, or delete this one.',
+      waysOn(await holdsFiles(join(out, CHECKPOINTS))), // which are removed when a run finishes
     );
   }
   const names = await readdir(join(out, ordersFolder(order))).catch((): string[] => []);
@@ -103,7 +124,7 @@ export async function refuseTaken(out: string, order: readonly string[], resumed
   throw new GorpError(
     'run/out-is-taken',
     `${out} has a later model already, ${later}, which would be replaced.`,
-    `Resume from the last one, or name another folder with --out.`,
+    waysOn(true),
   );
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { type SavedRound, checkSettings } from '../run/files/saved-round.ts';
@@ -8,9 +8,10 @@ import { CHECKPOINT_FILE, ROUND_FILE } from '../run/files/layout.ts';
 import { openCheckpoint, type SavedRun } from '../run/files/saved-run.ts';
 import { type Results, ResultsSchema } from '../run/results/results.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
-import { asArgument, isGiven } from './arguments.ts';
+import { type Change, commandWith, isGiven } from './arguments.ts';
 import { CheckpointFolder, CHECKPOINTS } from './checkpoint-folder.ts';
 import { UsageError } from './exit.ts';
+import { freeFolder } from './out-folder.ts';
 import { openRoundFolder, opensIn, RESULTS_FILE } from './round-folder.ts';
 import {
   chooseRun,
@@ -46,12 +47,6 @@ export async function openOrigin(
   warn: (message: string) => void,
 ): Promise<Origin | null> {
   if (resume !== AUTO) {
-    if (!existsSync(join(resume, ROUND_FILE)) && ((await lastRound(resume)) ?? (await resultsIn(resume))) !== null) {
-      const folder = asArgument(resume);
-      throw new UsageError(
-        `${folder} is the folder of a run. To teach its model more: gorp-web train --from ${folder} --task FILE --out NEXT. To continue it, if it was interrupted: gorp-web train --resume ${AUTO} --out ${folder}`,
-      );
-    }
     return existsSync(join(resume, CHECKPOINT_FILE))
       ? { path: resume, checkpoint: await openCheckpoint(opensIn(resume)) }
       : { path: resume, round: await openRoundFolder(resume) };
@@ -77,6 +72,22 @@ export async function openOrigin(
   });
   if (!isEmpty) warn(`None of the checkpoints can be used: the run resumes from its last saved model, ${path}.`);
   return { path, round };
+}
+
+/**
+ * Refuses the folder of a run, which may be meant in two ways, with the command for each.
+ *
+ * @throws UsageError
+ */
+export async function refuseRun(
+  path: string,
+  command: (change: Change) => string,
+  teach: (from: string) => string,
+): Promise<void> {
+  if (existsSync(join(path, ROUND_FILE)) || ((await lastRound(path)) ?? (await resultsIn(path))) === null) return;
+  throw new UsageError(
+    `${JSON.stringify(path)} is the folder of a run.\nTo teach its model more:\n  ${teach(path)}\nTo continue it, if it was interrupted:\n  ${command({ resume: AUTO, out: path })}`,
+  );
 }
 
 /** The folder of the last round that a run has saved. */
@@ -107,12 +118,17 @@ export async function resultsIn(out: string): Promise<Results | null> {
 /** Options that name the files of tasks, which a saved run does not hold. */
 const FILE_OPTIONS: readonly string[] = ['task', 'watch'];
 
-/** A run by its settings, with the tasks that `--task` and `--watch` make of files. @throws UsageError for others. */
-export async function withFiles(settings: RunSettings, values: SettingsValues): Promise<ChosenRun> {
+/**
+ * A run by its settings, with the tasks that `--task` and `--watch` make of files.
+ *
+ * @param teach the command that teaches its model the tasks of `--task`, if it can be.
+ * @throws UsageError for others.
+ */
+export async function withFiles(settings: RunSettings, values: SettingsValues, teach?: string): Promise<ChosenRun> {
   const { tasks, learned, watch, generalText, notes } = await givenTasks(values);
-  const foreign =
-    learned.find(({ name }) => !settings.order.includes(name))?.name ??
-    watch.find((name) => settings.watch?.includes(name) !== true);
+  const more = learned.find(({ name }) => !settings.order.includes(name))?.name;
+  if (more !== undefined && teach !== undefined) throw new UsageError(noTask(more, teach));
+  const foreign = more ?? watch.find((name) => settings.watch?.includes(name) !== true);
   if (foreign !== undefined) throw new UsageError(`The run has no task ${foreign}: give the options of its beginning.`);
   return { settings: withGivenText(settings, generalText), customTasks: tasks, notes };
 }
@@ -121,16 +137,43 @@ export async function withFiles(settings: RunSettings, values: SettingsValues): 
  * The settings of a resumed run. Other options may repeat them but not change them, so that a job can be restarted with
  * the command that began it.
  *
+ * @param path the folder of the run, if it has finished: other tasks can then be taught to its model.
  * @throws GorpError `run/checkpoint-does-not-fit`, naming the setting that differs.
  */
-export async function sameRun(args: readonly string[], values: SettingsValues, results: Results): Promise<ChosenRun> {
+export async function sameRun(
+  args: readonly string[],
+  values: SettingsValues,
+  results: Results,
+  path?: string,
+): Promise<ChosenRun> {
   const options = Object.keys(SETTINGS_OPTIONS).filter((option) => isGiven(args, option));
   const hasFilesOnly = options.every((option) => FILE_OPTIONS.includes(option));
   // The form of prompts that the run began with, unless the command line names one.
   const form = `training.promptForm=${results.settings.training.promptForm}`;
   const chosen = await (hasFilesOnly
-    ? withFiles(results.settings, values)
+    ? withFiles(results.settings, values, path && teachCommand(args, path, values))
     : chooseRun({ ...values, set: [form, ...values.set] }));
+  const [known, order] = [results.settings.order, chosen.settings.order];
+  const more = order.slice(known.length);
+  if (path !== undefined && more.length > 0 && known.every((name, i) => name === order[i])) {
+    const given = values.order === SETTINGS_OPTIONS.order.default ? { task: values.task.slice(known.length) } : {};
+    throw new UsageError(noTask(more[0], teachCommand(args, path, { ...values, ...given })));
+  }
   checkSettings({ results }, chosen.settings);
   return chosen;
+}
+
+const noTask = (name: string, teach: string): string =>
+  `The run has no task ${name}. To teach its model more:\n  ${teach}`;
+
+/** The command that teaches the model in a folder what one that resumes asks for, in a new folder. */
+export function teachCommand(
+  args: readonly string[],
+  from: string,
+  { out, task, order }: Pick<SettingsValues, 'task' | 'order'> & { readonly out?: string | undefined },
+): string {
+  const isNamed = task.length > 0 || order !== SETTINGS_OPTIONS.order.default;
+  const sets = { model: null, method: null, preset: null, resume: null };
+  const next = out !== undefined && resolve(out) === resolve(from) ? { out: freeFolder(from) } : {};
+  return commandWith('train', args, { ...sets, from, task: isNamed ? task : ['FILE'], ...next });
 }

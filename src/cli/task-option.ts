@@ -114,6 +114,12 @@ function parseTaskOption(text: string): { path: string; options: ReadonlyMap<str
   return { path, options };
 }
 
+/** A `--task` option whose task has another name. @throws UsageError. */
+export function renamed(text: string, name: string): string {
+  const { path, options } = parseTaskOption(text);
+  return [path, ...Array.from(new Map([...options, ['name', name]]), (option) => option.join('='))].join(',');
+}
+
 /**
  * Makes the task of a `--task` option.
  *

@@ -4,21 +4,24 @@ import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, methodTitle } from '../methods/registry.ts';
 import { familyOf, positionsOf } from '../models/families.ts';
 import type { Score } from '../tasks/forms.ts';
+import { freeName } from '../tasks/likely-spec.ts';
 import { ROUND_FILE } from '../run/files/layout.ts';
 import { summaryOfModel, type TaughtLesson } from '../run/files/model-line.ts';
 import { checkCanContinue, openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
 import type { OpenFile } from '../run/files/saved-run.ts';
 import { openArchive } from '../run/files/shared-model.ts';
+import { doesNotFit } from '../run/results/identity.ts';
 import { promptLengthNext, startingMethod } from '../run/settings/starting-values.ts';
 import { type RunSettings, watching } from '../run/settings/settings.ts';
+import { teachingFault } from '../run/settings/teaching.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
-import { asArgument, isGiven, oneOf, refuseOptions } from './arguments.ts';
+import { type Change, commandWith, isGiven, oneOf } from './arguments.ts';
 import { UsageError } from './exit.ts';
 import { lastRound } from './resume.ts';
 import { openNamedOutline } from './named-models.ts';
 import { openRoundFolder, opensIn } from './round-folder.ts';
 import { changed, type ChosenRun, givenTasks, type SettingsValues, withGivenText } from './run-settings.ts';
-import { taskNamed } from './task-option.ts';
+import { renamed, taskNamed } from './task-option.ts';
 
 /** A model that a run has taught, and where it is. */
 export interface OpenTaughtModel {
@@ -67,9 +70,16 @@ export async function teachingMore(
   args: readonly string[],
   values: SettingsValues & { readonly base?: string | undefined },
 ): Promise<ChosenRun> {
-  refuseOptions(args, ['preset'], 'the model that is taught more sets it');
+  const command = (change: Change): string => `\n  ${commandWith('train', args, change)}`;
+  if (isGiven(args, 'preset'))
+    throw new UsageError(
+      `The model that is taught more brings its settings: leave --preset out.${command({ preset: null })}`,
+    );
   if (isGiven(args, 'model')) {
-    throw new UsageError(`--from names the model. If its base has moved, name it with --base ${values.model}.`);
+    const moved = command({ model: null, base: values.model });
+    throw new UsageError(
+      `--from names the model: leave --model out.${command({ model: null })}\nIf its base has moved:${moved}`,
+    );
   }
   const { settings } = model.round.results;
   const known = taughtLessons(model).map(({ name }) => name);
@@ -77,14 +87,28 @@ export async function teachingMore(
   const own = learned.map(({ name }) => name);
   const names = isGiven(args, 'order') ? values.order.split(',').map((name) => taskNamed(name.trim(), own)) : own;
   if (names.length === 0) {
-    throw new UsageError(`Name what to teach: --task FILE, or --order TASKS. The model knows ${known.join(', ')}.`);
+    throw new UsageError(
+      `Name what to teach, with --task or --order. The model knows ${known.join(', ')}.${command({ task: 'FILE' })}`,
+    );
+  }
+  const unused = own.find((name) => !names.includes(name));
+  if (unused !== undefined) {
+    const all = [...names, ...own.filter((name) => !names.includes(name))].join(',');
+    throw new UsageError(
+      `--order does not name the task ${unused} of --task. To teach it too:${command({ order: all })}`,
+    );
   }
   const again = names.find((name) => known.includes(name));
   if (again !== undefined) {
+    const free = freeName(again, [...known, ...names]);
+    const task = values.task.map((option, i) => (own[i] === again ? renamed(option, free) : option));
+    const order = isGiven(args, 'order') && { order: names.map((name) => (name === again ? free : name)).join() };
     throw new GorpError(
       'tasks/name-taken',
       `The model was taught a task ${again} already.`,
-      `Give the new one a name of its own: --task "FILE,name=${again}-2".`,
+      own.includes(again)
+        ? `Give the new one a name of its own:${command({ task, ...order })}`
+        : `Leave it out, and name something else:${command({ task: [...values.task, 'FILE'], order: null })}`,
     );
   }
   const base = values.base ?? settings.model;
@@ -93,7 +117,7 @@ export async function teachingMore(
     throw new GorpError(
       'run/no-base-model',
       `The model was taught on ${reference.name}, a folder or file on the machine of whoever shared it.`,
-      `Get the same base model, and name its folder or file: gorp-web train --from ${asArgument(model.path)} --base PATH --task FILE --out FOLDER`,
+      `Get the same base model, and name its folder or file:${command({ base: 'PATH' })}`,
     );
   }
   const method = values.method === undefined ? settings.method.name : oneOf('--method', values.method, METHOD_NAMES);
@@ -107,12 +131,14 @@ export async function teachingMore(
     method: method === settings.method.name ? settings.method : startingMethod(base, method),
   };
   const run = changed(withGivenText(watching(more, watch), generalText), values.seed, values.set);
+  const fault = teachingFault(settings, known.length, run);
+  if (fault !== null && teachingFault(settings, known.length, { ...run, method: settings.method }) === null) {
+    const set = values.set.filter((one) => !one.startsWith('method.'));
+    const nextStep = `Leave the method as it was:${command({ method: null, set })}`;
+    throw doesNotFit('round', fault.problem, nextStep);
+  }
   checkCanContinue(model.round, run);
-  return {
-    settings: run,
-    customTasks,
-    notes,
-  };
+  return { settings: run, customTasks, notes };
 }
 
 /** The prompt length of {@link promptLengthNext}, or as much of it as the base model can read before an answer. */

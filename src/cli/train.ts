@@ -5,7 +5,8 @@ import type { Speed } from '../run/planning/duration.ts';
 import { ownSeconds, type Results } from '../run/results/results.ts';
 import { runTable } from '../run/results/accuracy-table.ts';
 import {
-  asArgument,
+  type Change,
+  commandWith,
   DEVICE_OPTIONS,
   DEVICE_USAGE,
   checkpointSeconds,
@@ -22,7 +23,17 @@ import { CheckpointFolder } from './checkpoint-folder.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { lockOut, refuseTaken } from './out-folder.ts';
 import { nodeProvenance, refuseChanged } from './reuse.ts';
-import { AUTO, openOrigin, type Origin, resultsIn, resultsOf, sameRun, withFiles } from './resume.ts';
+import {
+  AUTO,
+  openOrigin,
+  type Origin,
+  refuseRun,
+  resultsIn,
+  resultsOf,
+  sameRun,
+  teachCommand,
+  withFiles,
+} from './resume.ts';
 import { refuseOtherPlugins } from './plugins.ts';
 import { RESULTS_FILE, writeResults, writeRound } from './round-folder.ts';
 import { runOnce } from './run-once.ts';
@@ -79,9 +90,17 @@ export async function train(args: string[]): Promise<number> {
   noPositionals(positionals);
   const everySeconds = checkpointSeconds(values.checkpoint);
   const { out, resume, from } = values;
-  if (from === undefined) refuseOptions(args, ['base'], 'it names the base of the model of --from; use --model');
+  const command = (change: Change): string => commandWith('train', args, change);
+  const teach = (path: string): string => teachCommand(args, path, values);
+  if (from === undefined && values.base !== undefined) {
+    throw new UsageError(
+      `--base names the base of the model of --from. To train a base model:\n  ${command({ base: null, model: values.base })}`,
+    );
+  }
   if (from !== undefined && resume !== undefined && resume !== AUTO) {
-    throw new UsageError(`--from begins a run; --resume ${AUTO} beside it continues it after an interruption.`);
+    throw new UsageError(
+      `--from begins a run, and --resume continues one.\nTo begin it:\n  ${command({ resume: null })}\nTo continue it after an interruption:\n  ${command({ resume: AUTO })}`,
+    );
   }
   if (out === undefined) refuseOptions(args, ['checkpoint'], 'checkpoints are saved in the folder of --out');
   const terminal = new Terminal(values.json);
@@ -92,7 +111,7 @@ export async function train(args: string[]): Promise<number> {
     const before = resume === AUTO && out !== undefined ? await resultsIn(out) : null;
     if (before) refuseOtherPlugins(before);
     if (before?.status === 'finished') {
-      const { customTasks } = await sameRun(args, values, before);
+      const { customTasks } = await sameRun(args, values, before, out);
       const provenance = nodeProvenance({ customTasks, ...deviceChoices(values) });
       const nextStep = 'Restore it to see them again, or name another folder with --out to train again.';
       await refuseChanged(provenance, before, join(out ?? '', RESULTS_FILE), nextStep);
@@ -100,6 +119,7 @@ export async function train(args: string[]): Promise<number> {
       terminal.result(resultText(before, out));
       return EXIT.ok;
     }
+    if (resume !== undefined && resume !== AUTO) await refuseRun(resume, command, teach);
     const origin = resume === undefined ? null : await openOrigin(resume, out, warn);
     if (origin) refuseOtherPlugins(resultsOf(origin));
     const taught = from === undefined ? null : await openTaught(from);
@@ -109,8 +129,8 @@ export async function train(args: string[]): Promise<number> {
     const prompts = promptsText(settings);
     if (prompts !== null) terminal.note(prompts);
     const { order } = settings;
-    if (out !== undefined) await refuseTaken(out, order, origin ? roundOf(origin) : before && gotNowhere(out));
-    if (origin && 'round' in origin && resume !== AUTO) await refuseCheckpoint(checkpoints);
+    if (out !== undefined) await refuseTaken(out, order, origin ? roundOf(origin) : before && gotNowhere(out), command);
+    if (origin && 'round' in origin && resume !== AUTO) await refuseCheckpoint(checkpoints, command);
     let speed: Speed | undefined;
     const host = {
       ...nodeHost({ customTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
@@ -130,6 +150,8 @@ export async function train(args: string[]): Promise<number> {
       log?.add(...heard);
     });
     if (error) terminal.note(explainedWithCode(error));
+    if (values.base !== undefined && error && ['run/round-does-not-fit', 'run/unreadable-file'].includes(error.code))
+      terminal.note(`With the base that the model names:\n  ${command({ base: null })}`);
     if (results && out !== undefined) await writeResults(out, results);
     await log?.finish();
     if (results?.status === 'finished') await checkpoints?.clear();
@@ -147,13 +169,16 @@ const roundOf = (origin: Origin): { path: string; round: number } => ({
 });
 
 /** A checkpoint belongs to its run until that run is finished. @throws GorpError `run/out-is-taken`. */
-async function refuseCheckpoint(checkpoints: CheckpointFolder | null): Promise<void> {
+async function refuseCheckpoint(
+  checkpoints: CheckpointFolder | null,
+  command: (change: Change) => string,
+): Promise<void> {
   const found = await checkpoints?.find();
   if (found === null || found === undefined) return;
   throw new GorpError(
     'run/out-is-taken',
     `${found.path} is the checkpoint of an interrupted run, which this one would replace.`,
-    `Resume with --resume ${AUTO}, name another folder with --out, or delete that checkpoint.`,
+    `Name another folder with --out, delete that checkpoint, or continue that run:\n  ${command({ resume: AUTO })}`,
   );
 }
 
@@ -177,11 +202,11 @@ async function whatToTrain(
   const { settings } = resultsOf(origin);
   if (isGiven(args, 'order')) {
     throw new UsageError(
-      `--resume continues a run with its own order. To teach the model more: gorp-web train --from ${asArgument(origin.path)} --order TASKS --out FOLDER`,
+      `--resume continues a run with its own order. To teach the model more:\n  ${teachCommand(args, origin.path, values)}`,
     );
   }
   refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'the model sets them');
-  const known = await withFiles(settings, values);
+  const known = await withFiles(settings, values, teachCommand(args, origin.path, values));
   return { ...known, settings: changed(known.settings, values.seed, values.set) };
 }
 

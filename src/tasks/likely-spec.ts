@@ -39,7 +39,7 @@ export function likelySpec(
 }
 
 /** A file's name without its extension, reduced to what a task name allows and made unique. */
-function freeName(file: string, taken: readonly string[]): string {
+export function freeName(file: string, taken: readonly string[]): string {
   const stem = file
     .replace(/^hf:\/\/datasets\/[^/]+\/([^@/]+)@.*$/, '$1')
     .replace(/\.[a-z]+(?:\.gz)?$/i, '')
