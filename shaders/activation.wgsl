@@ -2,7 +2,7 @@
 //
 //   forward   y = f(x)            or  y = f(x) * u          (GATED)
 //   gradient  dx = dy f'(x)       or  dx = dy u f'(x),  du = dy f(x)
-// f: relu; gelu_new (tanh form, Hugging Face NewGELUActivation); silu; gate, |2 sigmoid(x) − 1|, plain only. All tensors
+// f: relu; gelu_new (tanh form, Hugging Face NewGELUActivation); silu; abs_tanh_half, |2 sigmoid(x) − 1|, plain only. All tensors
 // have `size` elements.
 //
 // Plan: a workgroup of 64 threads takes several times 64 values, adjacent threads adjacent values: a single value costs
@@ -42,7 +42,7 @@ fn f(v: {{T}}) -> {{T}} {
 #if SILU
   return v / (1.0 + exp(-v));
 #endif
-#if GATE
+#if ABS_TANH_HALF
   return abs(2.0 / (1.0 + exp(-v)) - 1.0);
 #endif
 }
@@ -59,7 +59,7 @@ fn df(v: {{T}}) -> {{T}} {
   let s = 1.0 / (1.0 + exp(-v));
   return s * (1.0 + v * (1.0 - s));
 #endif
-#if GATE
+#if ABS_TANH_HALF
   let s = 1.0 / (1.0 + exp(-v));
   return 2.0 * sign(v) * s * (1.0 - s);
 #endif

@@ -1,15 +1,15 @@
 // Blocks of columns, each times a number of its example, and the gradient of these numbers
 //
-//   y[b, t, c]        = x[b, t, c] gates[c / width, b]
+//   y[b, t, c]        = x[b, t, c] factors[c / width, b]
 //   GRADIENT  d[n, b] = Σ_t Σ_c of block n  dy[b, t, c] x[b, t, c]
-// x [B, T, columns], gates [n, B], columns = n width; `tokens` is T.
+// x [B, T, columns], factors [n, B], columns = n width; `tokens` is T.
 //
 // Plan: one thread per element of y; a workgroup of 64 per number of the gradient, whose threads stride, and a tree.
 
 struct Params { grid: Grid, size: u32, rows: u32, tokens: u32, columns: u32, width: u32 }  // rows: B
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> other: array<f32>; // gates, or dy
+@group(0) @binding(2) var<storage, read> other: array<f32>; // factors, or dy
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
 @compute @workgroup_size(64)

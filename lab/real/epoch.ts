@@ -118,7 +118,7 @@ async function openMethod(name: MethodName, folder: string, settings: RunSetting
   const { network, targets, storedName, tokenizer } = openNetwork(
     device,
     model,
-    { ...settings.training, byPrompt: needsOf(planOf(method)).byPrompt },
+    { ...settings.training, byPrompt: needsOf(planOf(method)).byPrompt !== undefined },
     known,
   );
   const { seed, maxGradNorm, gradientAccumulation } = settings.training;

@@ -15,7 +15,7 @@ import {
 import { cardOf } from '../run/files/model-card.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
 import { answerLengthIn } from '../run/tasks/encoded-task.ts';
-import { checkTrainedLayers, refuseGates, type TrainedChanges } from '../weights/exports/merge.ts';
+import { checkTrainedLayers, refuseByPrompt, type TrainedChanges } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { BLOCK_TYPES, quantise } from '../weights/gguf/blocks.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
@@ -100,7 +100,7 @@ const noAdapter = (why: string): GorpError =>
  * @throws GorpError `run/has-gates`, and as {@link ggufFiles} and {@link ggufAdapterFiles}.
  */
 export async function roundAsGguf(base: ModelFiles, saved: SavedRound, dtype: GgufDtype | null): Promise<OutputFile[]> {
-  refuseGates(saved.changes, dtype === null ? 'A GGUF adapter' : 'A GGUF file');
+  refuseByPrompt(saved.changes, dtype === null ? 'A GGUF adapter' : 'A GGUF file');
   const { model, order, training } = saved.results.settings;
   const learned = learnedSlug(order.slice(0, saved.round));
   const asking: Asking = {

@@ -2,14 +2,14 @@ import { GorpError } from '../base/errors.ts';
 import { answerPrompts, type Answering } from '../run/evaluation/answering.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
 import { answerLengthIn } from '../run/tasks/encoded-task.ts';
-import { refuseGates } from '../weights/exports/merge.ts';
+import { refuseByPrompt } from '../weights/exports/merge.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { modelInGguf } from './gguf-files.ts';
 import type { GgufDtype, SameAnswers } from './names.ts';
 
 /** Checks that answers of a model can be compared. @throws GorpError `run/no-tests`, `run/has-gates`. */
 export function checkComparable(saved: SavedRound): void {
-  refuseGates(saved.changes, 'A GGUF file');
+  refuseByPrompt(saved.changes, 'A GGUF file');
   if (testPrompts(saved).length > 0) return;
   throw new GorpError(
     'run/no-tests',

@@ -67,7 +67,7 @@ describe.each(CASES)('%s', (_, name, changes) => {
     const [plan, { training }] = [planOf(settings.method), settings];
     const space = spaceOf(plan);
     const model = tinyModel();
-    const { byPrompt } = needsOf(plan);
+    const byPrompt = needsOf(plan).byPrompt !== undefined;
     const { network, targets } = openNetwork(
       device,
       model,

@@ -54,8 +54,3 @@ export function targetModules(shapes: ReadonlyMap<string, readonly number[]>): T
 /** Matches the layers of modules by name; without names, none. */
 export const layersOfModules = (names: readonly string[]): RegExp =>
   new RegExp(`^(?:${names.map((name) => name.replace(/\./g, '\\.').replace(/\*/g, '\\d+')).join('|') || '(?!)'})$`);
-
-/** The score of a gate is this many times the cosine of its key: docs/method.md, eq. (31). */
-export const GATE_SHARPNESS = 4;
-/** Far below the mean square of anything that a gate reads, so that a norm is a division by length. */
-export const GATE_EPSILON = 1e-16;

@@ -13,6 +13,13 @@ export function paddingMask(g: GraphBuilder, mask: Value, axes: readonly number[
   return g.node('Unsqueeze', [hides, g.ints(...axes)]);
 }
 
+/** Means over tokens, [B, 1, D]. @param x [B, S, D]. @param mask i64 [B, S], 1 for tokens. */
+export function meansOf(g: GraphBuilder, x: Value, mask: Value): Value {
+  const seen = g.node('Unsqueeze', [g.node('Cast', [mask], { to: 1 }), g.ints(1)]); // [B, 1, S]
+  const count = g.node('ReduceSum', [seen, g.ints(2)], { keepdims: 1 }); // [B, 1, 1]
+  return g.node('Div', [g.node('MatMul', [seen, x]), count]);
+}
+
 /** One dimension of a value, as i64 [1]. */
 export const dimension = (g: GraphBuilder, of: Value, axis: number): Value =>
   g.node('Shape', [of], { start: axis, end: axis + 1 });
@@ -71,6 +78,12 @@ export function pastInput(
   const past = g.input(name, 'f32', ['batch_size', heads, length, isPlain ? headDim : size]);
   return isPlain ? past : g.node('Reshape', [past, g.ints(0, 0, -1, headDim)]); // [B, H, P, d]
 }
+
+/**
+ * Last dimension of the first layer's cached keys in a graph that passes on numbers of the prompt: its first call reads
+ * the whole prompt. The name is from the first such graphs.
+ */
+export const WITH_NUMBERS = 'head_dim_and_gates';
 
 /** f(x) of a feed-forward layer. */
 export function activate(g: GraphBuilder, x: Value, activation: 'relu' | 'silu' | 'gelu_new'): Value {

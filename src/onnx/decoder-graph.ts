@@ -7,14 +7,15 @@ import {
   dimensionScalar,
   HIDDEN,
   joinHeads,
+  meansOf,
   paddingMask,
   pastInput,
   splitHeads,
+  WITH_NUMBERS,
 } from './attention-parts.ts';
 import type { OnnxDtype } from './dtypes.ts';
-import { GATED_SIZE, GatedAdapters, type GatedChanges } from './gated-adapters.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
-import { GraphWeights, type ReadWeight } from './graph-weights.ts';
+import { type AdaptersByPrompt, type AdaptersOf, GraphWeights, type ReadWeight } from './graph-weights.ts';
 
 /**
  * Maximum number of positions with angles in the graph. Every file contains them: 128 Ki positions take 67 MB with
@@ -42,29 +43,30 @@ interface Parts {
  * of P tokens → logits [B, T, V] and the caches of P + T tokens. P is 0 in the first call.
  *
  * @param read gives the parameters as the data is written.
+ * @param adaptersOf makes the adapters that count by the prompt, if there are some.
  */
 export function decoderGraph(
   form: Readonly<DecoderConfig>,
   dtype: OnnxDtype,
   read: ReadWeight,
-  gated?: GatedChanges,
+  adaptersOf?: AdaptersOf,
 ): GraphBuilder {
   const { vocabSize, hiddenSize, numHeads, numKeyHeads, headDim, eps, normAddsOne } = form;
   const g = new GraphBuilder();
-  const adapters = gated && new GatedAdapters(g, gated);
-  const weights = new GraphWeights(g, dtype, read, adapters);
+  const weights = new GraphWeights(g, dtype, read, adaptersOf);
+  const { adapters } = weights;
   const size = ['batch_size', 'sequence_length'];
   const ids = g.input('input_ids', 'i64', size);
   const mask = g.input('attention_mask', 'i64', ['batch_size', 'past_sequence_length + sequence_length']);
   const positions = g.input('position_ids', 'i64', size);
   const isPlain = Math.floor(hiddenSize / numHeads) === headDim;
   const cacheForm = { heads: numKeyHeads, length: 'past_sequence_length', headDim, isPlain };
-  const withGates = headDim + (adapters?.count ?? 0);
-  const keysAndGates = adapters
-    ? pastInput(g, 'past_key_values.0.key', { ...cacheForm, headDim: withGates, isPlain: false }, GATED_SIZE)
+  const withNumbers = headDim + (adapters?.count ?? 0);
+  const keysAndNumbers = adapters
+    ? pastInput(g, 'past_key_values.0.key', { ...cacheForm, headDim: withNumbers, isPlain: false }, WITH_NUMBERS)
     : '';
   const caches = form.layers.map((_, i) => ({
-    k: i === 0 && adapters ? keysAndGates : pastInput(g, `past_key_values.${i}.key`, cacheForm),
+    k: i === 0 && adapters ? keysAndNumbers : pastInput(g, `past_key_values.${i}.key`, cacheForm),
     v: pastInput(g, `past_key_values.${i}.value`, cacheForm),
   }));
 
@@ -82,7 +84,7 @@ export function decoderGraph(
   const hides = hiddenPairs(parts, caches[0].k, ids, paddingMask(g, mask, [1, 2, 3])); // [B, 1, 1, 1, K]
 
   let x = weights.embedding('model.embed_tokens.weight', ids, [vocabSize, hiddenSize]); // [B, T, D]
-  const gates = adapters && gatesOf(g, adapters, { x, mask, hiddenSize, headDim, keysAndGates });
+  const numbers = adapters && numbersOf(g, adapters, { x, mask, hiddenSize, headDim, keysAndNumbers });
   if (form.embeddingScale !== 1) x = g.node('Mul', [x, g.float(form.embeddingScale)]);
   const norm = (name: string, value: Value): Value =>
     weights.norm(`${name}.weight`, value, hiddenSize, eps, normAddsOne);
@@ -98,10 +100,10 @@ export function decoderGraph(
       caches[i],
       present,
       hides(layerForm),
-      i === 0 ? gates : undefined,
+      i === 0 ? numbers : undefined,
     );
     for (const name of Object.values(present)) {
-      const columns = name === 'present.0.key' ? withGates : headDim;
+      const columns = name === 'present.0.key' ? withNumbers : headDim;
       g.output(name, ['batch_size', numKeyHeads, 'past_sequence_length + sequence_length', columns]);
     }
     if (form.outputNorms) {
@@ -121,25 +123,30 @@ export function decoderGraph(
 }
 
 /**
- * The gates of the prompt, [B, 1, gates], which the first call reads as a whole. They do not change while the model
+ * The numbers of the prompt, [B, 1, n], which the first call reads as a whole. They do not change while the model
  * answers, so the first layer's cached keys have them as further columns, equal at all positions.
  *
- * @param inputs `x`: embeddings [B, T, D]; `keysAndGates`: cached keys of the first layer [B, Hk, P, d + gates].
+ * @param inputs `x`: embeddings [B, T, D]; `keysAndNumbers`: cached keys of the first layer [B, Hk, P, d + n].
  */
-function gatesOf(
+function numbersOf(
   g: GraphBuilder,
-  adapters: GatedAdapters,
-  inputs: { x: Value; mask: Value; hiddenSize: number; headDim: number; keysAndGates: Value },
+  adapters: AdaptersByPrompt,
+  inputs: { x: Value; mask: Value; hiddenSize: number; headDim: number; keysAndNumbers: Value },
 ): Value {
-  const { x, mask, hiddenSize, headDim, keysAndGates } = inputs;
+  const { x, mask, hiddenSize, headDim, keysAndNumbers } = inputs;
   const end = g.ints(Number.MAX_SAFE_INTEGER);
-  const seen = g.node('Slice', [mask, dimension(g, keysAndGates, 2), end, g.ints(1)]); // [B, T]
-  const fresh = adapters.compute(adapters.means(x, seen), hiddenSize); // [B, 1, gates]
-  const stored = g.node('Slice', [keysAndGates, g.ints(0, headDim), g.ints(1, headDim + adapters.count), g.ints(1, 3)]);
-  const both = g.node('Concat', [g.node('Squeeze', [stored, g.ints(1)]), fresh], { axis: 1 }); // [B, P + 1, gates]
-  const gates = g.node('Slice', [both, g.ints(0), g.ints(1), g.ints(1)]);
-  adapters.open(gates);
-  return gates;
+  const seen = g.node('Slice', [mask, dimension(g, keysAndNumbers, 2), end, g.ints(1)]); // [B, T]
+  const fresh = adapters.compute(meansOf(g, x, seen), hiddenSize); // [B, 1, n]
+  const stored = g.node('Slice', [
+    keysAndNumbers,
+    g.ints(0, headDim),
+    g.ints(1, headDim + adapters.count),
+    g.ints(1, 3),
+  ]);
+  const both = g.node('Concat', [g.node('Squeeze', [stored, g.ints(1)]), fresh], { axis: 1 }); // [B, P + 1, n]
+  const numbers = g.node('Slice', [both, g.ints(0), g.ints(1), g.ints(1)]);
+  adapters.open(numbers);
+  return numbers;
 }
 
 /**
@@ -172,7 +179,7 @@ function hiddenPairs({ g, weights }: Parts, cache: Value, ids: Value, padding: V
  * repeated for the heads that share them: one matrix holds those heads' queries.
  *
  * @param present names of the new caches.
- * @param gates [B, 1, gates] of the prompt, stored with the keys of this layer.
+ * @param numbers [B, 1, n] of the prompt, stored with the keys of this layer.
  */
 function attention(
   parts: Parts,
@@ -182,7 +189,7 @@ function attention(
   cache: { k: Value; v: Value },
   present: { k: Value; v: Value },
   mask: Value,
-  gates?: Value,
+  numbers?: Value,
 ): Value {
   const { g, weights, form, together, apart } = parts;
   const { numHeads, numKeyHeads, headDim, hiddenSize, biases, headNorms, eps, normAddsOne } = form;
@@ -194,9 +201,9 @@ function attention(
     return rotary === null ? normed : turned(parts, normed, rotary); // [B, H, T, d]
   };
   const keys = (past: Value, added: Value): Value => {
-    if (gates === undefined) return g.node('Concat', [past, added], { axis: 2 }, present.k);
+    if (numbers === undefined) return g.node('Concat', [past, added], { axis: 2 }, present.k);
     const none = g.node('Mul', [g.node('Slice', [added, g.ints(0), g.ints(1), g.ints(3)]), g.float(0)]); // [B, Hk, T, 1]
-    const widened = g.node('Concat', [added, g.node('Add', [none, g.node('Unsqueeze', [gates, g.ints(1)])])], {
+    const widened = g.node('Concat', [added, g.node('Add', [none, g.node('Unsqueeze', [numbers, g.ints(1)])])], {
       axis: 3,
     });
     const all = g.node('Concat', [past, widened], { axis: 2 }, present.k);

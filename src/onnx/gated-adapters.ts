@@ -1,54 +1,41 @@
-import { GATE_EPSILON, GATE_SHARPNESS } from '../models/targets.ts';
-import type { AdapterGates, WeightChanges } from '../weights/exports/merge.ts';
+import type { ByPrompt, TrainedChanges } from '../weights/exports/merge.ts';
 import type { GraphBuilder, Value } from './graph-builder.ts';
+import type { AdaptersByPrompt } from './graph-weights.ts';
 
 /** Begins the names of the tensors of adapters and gates, which differ from round to round. */
 const GATED = 'gated/';
 export const isOfGates = (tensor: string): boolean => tensor.startsWith(GATED);
 
-/** Last dimension of the first layer's cached keys in a graph with gates, whose first call reads the whole prompt. */
-export const GATED_SIZE = 'head_dim_and_gates';
-
-/** Trained adapters that count for each prompt as their gates say. */
-export interface GatedChanges {
-  /** Layers with adapters, without `.weight`. */
-  readonly layers: ReadonlySet<string>;
-  readonly changes: WeightChanges;
-  readonly gates: AdapterGates;
-}
-
 /**
  * Adapters with gates in a graph (docs/method.md, eq. (31)): they stay separate, since their gates depend on the prompt.
  * Their weights are f32 in every export; they are small.
  */
-export class GatedAdapters {
+export class GatedAdapters implements AdaptersByPrompt {
   readonly #g: GraphBuilder;
-  readonly #trained: GatedChanges;
+  readonly #trained: TrainedChanges;
+  /** Of the numbers: `width` of a gate's hidden layer, `sharpness` and `epsilon` of its score. */
+  readonly #gates: ByPrompt;
   /** How much every inner dimension of an adapter counts, [B, 1, R]. */
   #factors: Value | undefined;
 
-  constructor(g: GraphBuilder, trained: GatedChanges) {
+  constructor(g: GraphBuilder, trained: TrainedChanges, gates: ByPrompt) {
     this.#g = g;
     this.#trained = trained;
+    this.#gates = gates;
   }
 
   /** Number of gates. */
   get count(): number {
-    return this.#trained.gates.tasks;
-  }
-
-  /** Mean embeddings of prompts, [B, 1, D]. @param x [B, S, D]. @param mask i64 [B, S], 1 for tokens. */
-  means(x: Value, mask: Value): Value {
-    const g = this.#g;
-    const seen = g.node('Unsqueeze', [g.node('Cast', [mask], { to: 1 }), g.ints(1)]); // [B, 1, S]
-    const count = g.node('ReduceSum', [seen, g.ints(2)], { keepdims: 1 }); // [B, 1, 1]
-    return g.node('Div', [g.node('MatMul', [seen, x]), count]);
+    return this.#gates.tasks;
   }
 
   /** The gates of prompts, [B, 1, gates]. @param means [B, 1, D]. */
   compute(means: Value, D: number): Value {
     const g = this.#g;
-    const { tasks: n, width, read } = this.#trained.gates;
+    const { tasks: n, numbers } = this.#gates;
+    const { width, epsilon, sharpness } = numbers;
+    // All gates one after another: [tasks · width, D], [tasks · D, width], [tasks, D].
+    const read = (part: 'first' | 'second' | 'key'): Promise<Float32Array> => this.#gates.read(`gate/${part}`);
     const silu = (x: Value): Value => g.node('Mul', [x, g.node('Sigmoid', [x])]);
     const first = g.weight(`${GATED}first`, 'f32', [D, n * width], async () => turned(await read('first'), n * width));
     const hidden = silu(g.node('MatMul', [means, first])); // [B, 1, n · width]
@@ -63,10 +50,12 @@ export class GatedAdapters {
     const ones = g.weight(`${GATED}ones`, 'f32', [D], () => Promise.resolve(new Float32Array(D).fill(1)));
     const unit = g.node('SimplifiedLayerNormalization', [last, ones], {
       axis: -1,
-      epsilon: { float: GATE_EPSILON },
+      epsilon: { float: epsilon },
       stash_type: 1,
     }); // of length √D
-    const keys = g.weight(`${GATED}keys`, 'f32', [1, n, D, 1], async () => scoringKeys(await read('key'), D));
+    const keys = g.weight(`${GATED}keys`, 'f32', [1, n, D, 1], async () =>
+      scoringKeys(await read('key'), D, sharpness),
+    );
     const sigmoid = g.node('Sigmoid', [g.node('MatMul', [unit, keys])]); // [B, n, 1, 1]
     const gates = g.node('Abs', [g.node('Sub', [g.node('Mul', [sigmoid, g.float(2)]), g.float(1)])]);
     return g.node('Reshape', [gates, g.ints(0, 1, n)]);
@@ -74,7 +63,7 @@ export class GatedAdapters {
 
   /** Sets the gates of this graph's prompts, [B, 1, gates], before any layer. */
   open(gates: Value): void {
-    const { tasks, rank } = this.#trained.gates;
+    const { tasks, rank } = this.#gates;
     const blocks = this.#g.weight(`${GATED}blocks`, 'f32', [tasks, tasks * rank], () => {
       const ones = new Float32Array(tasks * tasks * rank);
       for (let task = 0; task < tasks; task++) {
@@ -88,11 +77,11 @@ export class GatedAdapters {
 
   /** y + the adapters of a layer, if it has any; x [B, T, inputs], y [B, T, out]. */
   add(layer: string, x: Value, y: Value, { out, inputs }: { out: number; inputs: number }): Value {
-    const { layers, changes, gates } = this.#trained;
-    if (!layers.has(layer)) return y;
+    const { changed, changes } = this.#trained;
+    if (!changed.has(layer)) return y;
     const g = this.#g;
     if (this.#factors === undefined) throw new Error(`the gates of ${layer} are not computed`);
-    const R = gates.tasks * gates.rank;
+    const R = this.#gates.tasks * this.#gates.rank;
     const part = async (which: 'A' | 'B'): Promise<Float32Array> => {
       const pair = await changes.adapter(layer);
       if (pair === undefined) throw new Error(`${layer} has no adapter`);
@@ -124,10 +113,10 @@ function joined(all: readonly Float32Array[]): Float32Array {
 }
 
 /** Keys whose product with a vector of length √D is the score; a key of 0 scores 0. */
-function scoringKeys(keys: Float32Array, D: number): Float32Array {
+function scoringKeys(keys: Float32Array, D: number, sharpness: number): Float32Array {
   return keys.map((value, at) => {
     const key = keys.subarray(Math.floor(at / D) * D, (Math.floor(at / D) + 1) * D);
     const length = Math.sqrt(key.reduce((sum, one) => sum + one * one, 0));
-    return length > 0 ? (GATE_SHARPNESS * value) / (length * Math.sqrt(D)) : 0;
+    return length > 0 ? (sharpness * value) / (length * Math.sqrt(D)) : 0;
   });
 }

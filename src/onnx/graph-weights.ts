@@ -1,7 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import { float32ToHalf } from '../base/half.ts';
 import type { OnnxDtype } from './dtypes.ts';
-import type { GatedAdapters } from './gated-adapters.ts';
 import type { GraphBuilder, Value } from './graph-builder.ts';
 
 /** Number of weights that share a scale: 32, the default of transformers.js and onnxruntime. */
@@ -71,6 +70,21 @@ interface LinearSizes {
   inputs: number;
 }
 
+/** Adapters that count for each prompt by numbers that are computed from it, and passed on from call to call. */
+export interface AdaptersByPrompt {
+  /** How many numbers a prompt has. */
+  readonly count: number;
+  /** The numbers of prompts, [B, 1, count]. @param means of their embeddings, [B, 1, D]. */
+  compute(means: Value, D: number): Value;
+  /** Sets the numbers of this graph's prompts, [B, 1, count], before any layer. */
+  open(numbers: Value): void;
+  /** y + the adapters of a layer, if it has any; x [B, T, inputs], y [B, T, out]. */
+  add(layer: string, x: Value, y: Value, sizes: LinearSizes): Value;
+}
+
+/** Makes the adapters of a graph. */
+export type AdaptersOf = (g: GraphBuilder) => AdaptersByPrompt;
+
 /** The result of every output layer. */
 const LOGITS = 'logits';
 
@@ -84,11 +98,11 @@ export class GraphWeights {
   readonly #dtype: OnnxDtype;
   readonly #read: ReadWeight;
   readonly #casts = new Map<string, Value>();
-  readonly #adapters: GatedAdapters | undefined;
+  readonly adapters: AdaptersByPrompt | undefined;
 
-  /** @param adapters added to the layers that have them. */
-  constructor(g: GraphBuilder, dtype: OnnxDtype, read: ReadWeight, adapters?: GatedAdapters) {
-    this.#adapters = adapters;
+  /** @param adapters of the graph, which are added to the layers that have them. */
+  constructor(g: GraphBuilder, dtype: OnnxDtype, read: ReadWeight, adapters?: AdaptersOf) {
+    this.adapters = adapters?.(g);
     this.#g = g;
     this.#dtype = dtype;
     this.#read = read;
@@ -97,7 +111,7 @@ export class GraphWeights {
   /** y = x Wᵀ [+ bias] of the layer with this name (without `.weight`); x [..., inputs] → [..., out]. */
   linear(layer: string, x: Value, sizes: LinearSizes, hasBias = false): Value {
     const product = this.#product(`${layer}.weight`, x, sizes);
-    const y = this.#adapters?.add(layer, x, product, sizes) ?? product;
+    const y = this.adapters?.add(layer, x, product, sizes) ?? product;
     return hasBias ? this.#g.node('Add', [y, this.vector(`${layer}.bias`, sizes.out)]) : y;
   }
 

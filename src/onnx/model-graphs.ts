@@ -5,9 +5,8 @@ import { encoderDecoder, familyOf, type ParsedConfig } from '../models/families.
 import { decoderGraph, positionsOf } from './decoder-graph.ts';
 import { ONNX_DTYPES, type OnnxDtype, RUNTIME_BYTES } from './dtypes.ts';
 import { bytesOf } from './external-data.ts';
-import type { GatedChanges } from './gated-adapters.ts';
 import type { GraphBuilder } from './graph-builder.ts';
-import type { ReadWeight } from './graph-weights.ts';
+import type { AdaptersOf, ReadWeight } from './graph-weights.ts';
 import { t5DecoderGraph, t5EncoderGraph } from './t5-graphs.ts';
 
 /** How a model is exported. */
@@ -19,9 +18,9 @@ export interface OnnxModel {
   /**
    * Its graphs by file name without suffix and extension: `decoder_model_merged`.
    *
-   * @param gated adapters with gates, which stay separate.
+   * @param adapters which stay separate, since they count by the prompt.
    */
-  graphs(dtype: OnnxDtype, read: ReadWeight, gated?: GatedChanges): ReadonlyMap<string, GraphBuilder>;
+  graphs(dtype: OnnxDtype, read: ReadWeight, adapters?: AdaptersOf): ReadonlyMap<string, GraphBuilder>;
   /** Fields that readers of the export need in config.json, even if the model's own lacks them. */
   configFields: Readonly<Record<string, unknown>>;
   /** The content of `generation_config.json` if the model has none. */
@@ -54,10 +53,10 @@ function t5Model(form: Form<'encoder-decoder'>): Omit<OnnxModel, 'shapes'> {
   const embedding = ['shared.weight', 'encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'];
   return {
     embeddingNames: form.tied ? [...embedding, 'lm_head.weight'] : embedding,
-    graphs: (dtype, read, gated) =>
+    graphs: (dtype, read, adapters) =>
       new Map([
-        ['encoder_model', t5EncoderGraph(form, dtype, read, gated)],
-        ['decoder_model_merged', t5DecoderGraph(form, dtype, read, gated)],
+        ['encoder_model', t5EncoderGraph(form, dtype, read, adapters)],
+        ['decoder_model_merged', t5DecoderGraph(form, dtype, read, adapters)],
       ]),
     configFields: { is_encoder_decoder: true, num_decoder_layers: form.numDecoderLayers, ...tokens },
     generationFields: tokens,
@@ -68,7 +67,7 @@ function decoderModel(form: Form<'decoder-only'>): Omit<OnnxModel, 'shapes'> {
   const embedding = 'model.embed_tokens.weight';
   return {
     embeddingNames: form.tied ? [embedding, 'lm_head.weight'] : [embedding],
-    graphs: (dtype, weights, gated) => new Map([['model', decoderGraph(form, dtype, weights, gated)]]),
+    graphs: (dtype, weights, adapters) => new Map([['model', decoderGraph(form, dtype, weights, adapters)]]),
     configFields: {
       num_key_value_heads: form.numKeyHeads,
       head_dim: form.headDim,

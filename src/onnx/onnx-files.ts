@@ -5,7 +5,8 @@ import { jsonFile, type OutputFile, textReadingFiles, within } from '../weights/
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { FILE_SUFFIX, type OnnxDtype, TRANSFORMERS_JS_DTYPE } from './dtypes.ts';
 import type { DataFile } from './external-data.ts';
-import { isOfGates } from './gated-adapters.ts';
+import { GatedAdapters, isOfGates } from './gated-adapters.ts';
+import type { GraphBuilder } from './graph-builder.ts';
 import { parameterOf, type ReadWeight } from './graph-weights.ts';
 import { onnxModel, type OnnxModel } from './model-graphs.ts';
 
@@ -17,7 +18,7 @@ const MAX_NEW_TOKENS = 128;
 
 /**
  * A model as ONNX: a folder that transformers.js and Optimum load. It reads, merges and writes weights one tensor at a
- * time. Adapters with gates are not merged: the graphs compute the gates from the prompt.
+ * time. Adapters that count by the prompt are not merged: the graphs compute how much.
  *
  * @param trained the changes of a round; undefined exports the base model.
  * @throws GorpError `model/bad-config`, `model/missing-tensor`, `model/bad-shape` and so on if the model cannot be
@@ -88,9 +89,9 @@ function graphFiles(
   const isApart = (tensor: string): boolean =>
     (apart !== undefined && isOfGates(tensor)) ||
     apart?.has(storedName(parameterOf(tensor)).replace(/\.weight$/, '')) === true;
-  const gates = trained?.changes.gates;
-  const gated = trained && gates && { layers: trained.changed, changes: trained.changes, gates };
-  return [...model.graphs(dtype, reader(base, gated ? undefined : trained, storedName), gated)].map(
+  const byPrompt = trained?.changes.byPrompt;
+  const adapters = trained && byPrompt && ((g: GraphBuilder) => new GatedAdapters(g, trained, byPrompt));
+  return [...model.graphs(dtype, reader(base, adapters ? undefined : trained, storedName), adapters)].map(
     ([name, graph]) => ({
       name,
       ...graph.files(`${name}${FILE_SUFFIX[dtype]}.onnx`, isApart),

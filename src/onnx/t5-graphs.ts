@@ -6,14 +6,14 @@ import {
   dimensionScalar,
   HIDDEN,
   joinHeads,
+  meansOf,
   paddingMask,
   pastInput,
   splitHeads,
 } from './attention-parts.ts';
 import type { OnnxDtype } from './dtypes.ts';
-import { GatedAdapters, type GatedChanges } from './gated-adapters.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
-import { GraphWeights, type ReadWeight } from './graph-weights.ts';
+import { type AdaptersOf, GraphWeights, type ReadWeight } from './graph-weights.ts';
 
 /** The end of an axis, whatever its length. */
 const END = Number.MAX_SAFE_INTEGER;
@@ -27,20 +27,21 @@ interface Parts {
 
 /**
  * `encoder_model.onnx`: input_ids and attention_mask [B, S] → last_hidden_state [B, S, D]; T5Stack of Hugging Face.
- * With gates, it passes them to the decoder as further columns, equal at all positions.
+ * With adapters that count by the prompt, it passes the prompt's numbers to the decoder as further columns, equal at all
+ * positions.
  *
- * @param read gives the parameters as the data is written. @param gated adapters with gates.
+ * @param read gives the parameters as the data is written. @param adaptersOf makes the adapters.
  */
 export function t5EncoderGraph(
   form: Readonly<T5Config>,
   dtype: OnnxDtype,
   read: ReadWeight,
-  gated?: GatedChanges,
+  adaptersOf?: AdaptersOf,
 ): GraphBuilder {
   const g = new GraphBuilder();
-  const adapters = gated && new GatedAdapters(g, gated);
-  const parts: Parts = { g, weights: new GraphWeights(g, dtype, read, adapters), form };
-  const { weights } = parts;
+  const weights = new GraphWeights(g, dtype, read, adaptersOf);
+  const parts: Parts = { g, weights, form };
+  const { adapters } = weights;
   const { numLayers, dModel, eps } = form;
   const size = ['batch_size', 'encoder_sequence_length'];
   const ids = g.input('input_ids', 'i64', size);
@@ -49,8 +50,8 @@ export function t5EncoderGraph(
   const bias = positionBias(parts, 'encoder', g.int(0), dimensionScalar(g, ids, 1));
   const padding = paddingMask(g, mask, [1, 2]); // [B, 1, 1, S]
   let x = weights.embedding('shared.weight', ids, [form.vocabSize, dModel]); // [B, S, D]
-  const gates = adapters?.compute(adapters.means(x, mask), dModel); // [B, 1, gates]
-  if (gates !== undefined) adapters?.open(gates);
+  const numbers = adapters?.compute(meansOf(g, x, mask), dModel); // [B, 1, n]
+  if (numbers !== undefined) adapters?.open(numbers);
   let scores: Value | undefined;
   for (let i = 0; i < numLayers; i++) {
     const block = `encoder.block.${i}.layer`;
@@ -63,10 +64,10 @@ export function t5EncoderGraph(
   }
   const name = 'last_hidden_state';
   const last = weights.norm('encoder.final_layer_norm.weight', x, dModel, eps);
-  if (gates === undefined || adapters === undefined) g.node('Identity', [last], {}, name);
+  if (numbers === undefined) g.node('Identity', [last], {}, name);
   else {
     const none = g.node('Mul', [g.node('Slice', [last, g.ints(0), g.ints(1), g.ints(2)]), g.float(0)]); // [B, S, 1]
-    g.node('Concat', [last, g.node('Add', [none, gates])], { axis: 2 }, name);
+    g.node('Concat', [last, g.node('Add', [none, numbers])], { axis: 2 }, name);
   }
   g.output(name, [...size, dModel + (adapters?.count ?? 0)]);
   return g;
@@ -81,12 +82,12 @@ export function t5DecoderGraph(
   form: Readonly<T5Config>,
   dtype: OnnxDtype,
   read: ReadWeight,
-  gated?: GatedChanges,
+  adaptersOf?: AdaptersOf,
 ): GraphBuilder {
   const g = new GraphBuilder();
-  const adapters = gated && new GatedAdapters(g, gated);
-  const parts: Parts = { g, weights: new GraphWeights(g, dtype, read, adapters), form };
-  const { weights } = parts;
+  const weights = new GraphWeights(g, dtype, read, adaptersOf);
+  const parts: Parts = { g, weights, form };
+  const { adapters } = weights;
   const { dModel, eps, vocabSize, numHeads, dKv } = form;
   const mask = g.input('encoder_attention_mask', 'i64', ['batch_size', 'encoder_sequence_length']);
   const ids = g.input('input_ids', 'i64', ['batch_size', 'decoder_sequence_length']);

@@ -102,7 +102,7 @@ export class Opening {
       replayed.length > 0 ? GENERAL_ANSWER : 0,
       ...protects.map((one) => longestOf(one.map(({ label }) => label))),
     );
-    const { byPrompt } = needsOf(planOf(settings.method));
+    const byPrompt = needsOf(planOf(settings.method)).byPrompt !== undefined;
     const forTexts = { sourceLength, targetLength, byPrompt };
     const opened = await discarding(model, () => openNetwork(device, model, forTexts, known));
     const { network, storedName } = opened;
@@ -204,7 +204,7 @@ export class Opening {
     const device = { ...outlineOf(own), planner: own.planner };
     const targetLength = answerLengthOf(training.targetLength, tasks);
     try {
-      const { byPrompt } = needsOf(planOf(method));
+      const byPrompt = needsOf(planOf(method)).byPrompt !== undefined;
       const { network } = networkOf(countingDevice(device), config, { ...training, targetLength, byPrompt });
       const batches = protectedSample(protects, training, spaceSamples(method, network));
       const packed = packedRounds(settings, tasks, network);

@@ -35,7 +35,7 @@ export async function engineLogits(
   }
 }
 
-/** Logits that the engine computes with given layers, which may have adapters with gates. */
+/** Logits that the engine computes with given layers, which may depend on the prompt. */
 export async function logitsOf(
   device: Device,
   config: unknown,

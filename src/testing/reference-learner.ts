@@ -4,6 +4,8 @@ import type { Device } from '../device/device.ts';
 import { consolidated } from '../gorp/importance/importance-part.ts';
 import type { TaskData } from '../gorp/learner/task.ts';
 import {
+  GATE_EPSILON,
+  GATE_SHARPNESS,
   adapterName,
   type AdapterPlan,
   compensation,
@@ -37,7 +39,7 @@ import { orthonormaliseRows } from '../linear-algebra/orthonormal.ts';
 import { svd } from '../linear-algebra/svd.ts';
 import { type Layers, ofTokens } from '../models/layers.ts';
 import type { Network, TrainingBatch } from '../models/network.ts';
-import { GATE_EPSILON, GATE_SHARPNESS, type TargetModules } from '../models/targets.ts';
+import type { TargetModules } from '../models/targets.ts';
 import { growSpaceFromCovariance, heldShare } from './input-space.ts';
 import {
   keepRows,
@@ -495,7 +497,7 @@ export class ReferenceLearner {
       const hidden = activation(g, 'silu', matmul(g, prompts, first, { layout: 'nt' }));
       const last = activation(g, 'silu', matmul(g, hidden, second, { layout: 'nt' }));
       const [x, k] = [last, key].map((one) => rmsNorm(g, one, ones, GATE_EPSILON));
-      return activation(g, 'gate', matmul(g, x, k, { layout: 'nt', alpha: GATE_SHARPNESS / key.shape[1] }));
+      return activation(g, 'abs_tanh_half', matmul(g, x, k, { layout: 'nt', alpha: GATE_SHARPNESS / key.shape[1] }));
     };
     const byPrompt: Layers['byPrompt'] = (_, prompts) => {
       const gates = [...this.#frozenGates, this.gate].map((weights, task) => gateOf(prompts, weights, task));

@@ -76,7 +76,7 @@ export async function recordMethod(
   const { network, targets } = networkOf(device, config, {
     sourceLength: batch.S,
     targetLength: batch.T,
-    byPrompt: needsOf(planOf(method)).byPrompt,
+    byPrompt: needsOf(planOf(method)).byPrompt !== undefined,
   });
   const options = {
     seed: 0,

@@ -19,7 +19,7 @@ const last: LastRound = {
     ...{
       hasAdapter: true,
       hasWeights: true,
-      hasGates: false,
+      isByPrompt: false,
       maxNewTokens: 4,
       example: null,
       learned: ['gloss'],

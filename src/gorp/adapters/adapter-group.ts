@@ -308,7 +308,7 @@ export class AdapterGroup {
    * @param pair the new pair as tensors of this graph; null for the model without it.
    * @param drop dropout of this layer; undefined in evaluation.
    * @param onInner receives the output of the new A, [..., r].
-   * @param gates scale the output of each pair for each example (docs/method.md, eq. (31)); undefined for none.
+   * @param scales of the output of each pair for each example (docs/method.md, eq. (31)); undefined for none.
    */
   apply(
     g: Graph,
@@ -319,11 +319,11 @@ export class AdapterGroup {
     scale: number,
     drop?: Drop,
     onInner?: (h: Tensor) => void,
-    gates?: PairScales,
+    scales?: PairScales,
   ): Tensor {
     const pairs = [this.#previousOnGpu.get(name), pair].filter((one) => one != null);
     if (pairs.length === 0) return y;
-    if (gates === undefined) {
+    if (scales === undefined) {
       const { sum, h } = lowRank(g, { x, y, pairs, alpha: scale, drop });
       if (pair) onInner?.(h);
       return sum;
@@ -332,8 +332,8 @@ export class AdapterGroup {
     let sum = y; // [..., out]
     for (const { A, B } of pairs) {
       const h = matmul(g, dropped, A, { layout: 'nt' }); // [..., r]
-      const gate = A === pair?.A ? gates.own : gates.previous;
-      const counted = gate ? scaleBlocks(g, h, gate) : h;
+      const factors = A === pair?.A ? scales.own : scales.previous;
+      const counted = factors ? scaleBlocks(g, h, factors) : h;
       sum = matmul(g, counted, B, { layout: 'nt', alpha: scale, addend: sum }); // [..., out]
       if (A === pair?.A) onInner?.(h);
     }

@@ -7,7 +7,6 @@ import { type Matrix, single } from '../../linear-algebra/matrix.ts';
 import { Stack } from '../part/stack.ts';
 import {
   type DeviceTensor,
-  gateTensor,
   hostTensor,
   readHostMatrix,
   readSaved,
@@ -22,7 +21,8 @@ import { BasisSpace, recordStep } from '../part/update.ts';
 /** The only matrix of a stack of gates. */
 const GATE = 'gate';
 
-/** Name of the space of what a part reads, in a state. */
+/** Names of a part of all gates, and of the space of what it reads, in a state. */
+const gateTensor = (part: string): string => `gate/${part}`;
 const gateSpace = (part: string): string => `gate/space/${part}`;
 
 /** One weight of all gates: trained for the current task, frozen for earlier ones; with the space of what it reads. */

@@ -5,7 +5,7 @@ import type { Device } from '../../device/device.ts';
 import { GateWeight } from './gate-weight.ts';
 import { sizesKey } from '../part/gradient-programs.ts';
 import type { Meters } from '../part/layer-statistics.ts';
-import { GATE_PROMPTS, type GatePlan, thresholdOf } from '../part/method-plan.ts';
+import { GATE_EPSILON, GATE_PROMPTS, GATE_SHARPNESS, type GatePlan, thresholdOf } from '../part/method-plan.ts';
 import type { EndedTask, LayerUses, PairScales, Part, Reservation, TaskOf, UpdateParts } from '../part/part.ts';
 import type { Stack } from '../part/stack.ts';
 import type { SavedProgress, SavedTensors, StateTensor } from '../part/state.ts';
@@ -21,7 +21,6 @@ import { svd } from '../../linear-algebra/svd.ts';
 import { plainLayers } from '../../models/layers.ts';
 import type { Network, TrainingBatch } from '../../models/network.ts';
 import type { Parameters } from '../../models/parameters.ts';
-import { GATE_EPSILON, GATE_SHARPNESS } from '../../models/targets.ts';
 
 /** The inputs of the three weights of a gate, one prompt per column. */
 export type GateReads = readonly [first: Matrix, second: Matrix, key: Matrix];
@@ -214,7 +213,7 @@ export class Gates implements Part {
     const [D] = this.#ones.shape;
     const unit = (x: Tensor): Tensor => rmsNorm(g, x, this.#ones, GATE_EPSILON); // of length √D
     const score = times(unit(last), unit(key), GATE_SHARPNESS / D); // [n, B, 1]
-    return { gate: activation(g, 'gate', score), reads: [prompts, hidden, last] };
+    return { gate: activation(g, 'abs_tanh_half', score), reads: [prompts, hidden, last] };
   }
 
   /**

@@ -58,7 +58,7 @@ async function learn(
   const { method, training } = tinySettings(name, LENGTHS, { clipNorm: 'projected', loraDropout: 0, galoreRank: 2 });
   const model = TINY_FAMILIES.find((one) => one.family === family)?.open();
   if (model === undefined) throw new Error(`no family ${family}`);
-  const { byPrompt } = needsOf(planOf(method));
+  const byPrompt = needsOf(planOf(method)).byPrompt !== undefined;
   const { network, targets } = openNetwork(device, model, { ...training, byPrompt }, await readTexts(model, training));
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation, tasks: 2 };
   const core = await LearnerCore.load(device, network, planOf(method), targets, options, (parameter) =>

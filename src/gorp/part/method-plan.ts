@@ -23,8 +23,15 @@ export interface PartNeeds {
   readonly taskCount?: true;
   /** The earlier abilities of the model that it protects: by general prompts, or by watched tasks too. */
   readonly protects?: 'general' | 'watched';
-  /** Whether what the model computes depends on the prompt beyond its weights: formats of weights alone cannot hold it. */
-  readonly byPrompt?: true;
+  /** Why what the model computes depends on the prompt beyond its weights: formats of weights alone cannot hold it. */
+  readonly byPrompt?: {
+    /** A clause: `gates decide for each prompt how much …`. */
+    readonly what: string;
+    /** The sentence that a refused export ends with: how to keep it. */
+    readonly instead: string;
+    /** Numbers that a format must know to compute it. */
+    readonly numbers: Readonly<Record<string, number>>;
+  };
   /** The state that it hands from one task to the next, in words: a method can build on what another left if it hands on the same. */
   readonly handsOn?: string;
 }
@@ -345,6 +352,10 @@ export interface GatePlan {
 
 /** Prompts from which a gate's key and spaces are made, at most. Reading one takes a mean of embeddings. */
 export const GATE_PROMPTS = 256;
+/** The score of a gate is this many times the cosine of its key: docs/method.md, eq. (31). */
+export const GATE_SHARPNESS = 4;
+/** Far below the mean square of anything that a gate reads, so that a norm is a division by length. */
+export const GATE_EPSILON = 1e-16;
 
 export const gates = (plan: Omit<GatePlan, 'part' | 'needs'>): GatePlan => ({
   part: 'gates',
@@ -353,7 +364,12 @@ export const gates = (plan: Omit<GatePlan, 'part' | 'needs'>): GatePlan => ({
     prompts: GATE_PROMPTS,
     earlierPairs: true,
     taskCount: true,
-    byPrompt: true,
+    byPrompt: {
+      what: 'gates decide for each prompt how much the adapter of each task counts',
+      instead:
+        'Export as ONNX, which holds the gates; or train with inf-lora or o-lora, the same adapters without gates.',
+      numbers: { width: plan.width, sharpness: GATE_SHARPNESS, epsilon: GATE_EPSILON },
+    },
   },
   ...plan,
 });

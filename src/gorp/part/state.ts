@@ -91,8 +91,6 @@ export const adapterTensor = (layer: string, part: 'lora_A' | 'lora_B'): string 
 export const weightTensor = (layer: string): string => `${layer}.weight`;
 /** Name of the frozen part of an adapter's matrix within a task. */
 export const frozenTensor = (tensor: string): string => `frozen/${tensor}`;
-/** Name of a part of all gates of adapters. */
-export const gateTensor = (part: string): string => `gate/${part}`;
 
 /** A matrix of the host, whose values are of type `dtype`. */
 export function hostTensor(name: string, { rows, columns, data }: Matrix, dtype: 'F32' | 'F64' = 'F32'): StateTensor {

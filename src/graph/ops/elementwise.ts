@@ -6,10 +6,10 @@ import { fillTemplate } from '../../device/template.ts';
 import type { Graph, TensorCall } from '../graph.ts';
 import { type Tensor, sizeOf } from '../tensor.ts';
 
-/** Activations by their Hugging Face names, and the last function of a gate, in the order of their numbers in WebAssembly. */
-const ACTIVATIONS = ['relu', 'gelu_new', 'silu', 'gate'] as const;
+/** Activations by their Hugging Face names, and |tanh(x / 2)|, in the order of their numbers in WebAssembly. */
+const ACTIVATIONS = ['relu', 'gelu_new', 'silu', 'abs_tanh_half'] as const;
 type AnyActivation = (typeof ACTIVATIONS)[number];
-export type Activation = Exclude<AnyActivation, 'gate'>;
+export type Activation = Exclude<AnyActivation, 'abs_tanh_half'>;
 
 const VALUES_PER_THREAD = 4;
 
@@ -22,7 +22,7 @@ function activate(kind: AnyActivation, x: number): [value: number, slope: number
     const s = 1 / (1 + Math.exp(-x));
     return [x * s, s * (1 + x * (1 - s))];
   }
-  if (kind === 'gate') {
+  if (kind === 'abs_tanh_half') {
     const s = 1 / (1 + Math.exp(-x));
     return [Math.abs(2 * s - 1), 2 * Math.sign(x) * s * (1 - s)];
   }
@@ -42,7 +42,7 @@ function activationCall(kind: AnyActivation, gated: boolean, gradient: boolean, 
           RELU: kind === 'relu',
           GELU: kind === 'gelu_new',
           SILU: kind === 'silu',
-          GATE: kind === 'gate',
+          ABS_TANH_HALF: kind === 'abs_tanh_half',
           GATED: gated,
           GRADIENT: gradient,
           T: vec ? 'vec4f' : 'f32',
@@ -67,7 +67,7 @@ function activationCall(kind: AnyActivation, gated: boolean, gradient: boolean, 
   };
 }
 
-/** y = f(x), elementwise; `gate` is |2 sigmoid(x) − 1|, whose slope at 0 counts as 0. */
+/** y = f(x), elementwise; `abs_tanh_half` is |tanh(x / 2)| = |2 sigmoid(x) − 1|, whose slope at 0 counts as 0. */
 export function activation(g: Graph, kind: AnyActivation, x: Tensor): Tensor {
   const y = g.intermediate(`${kind}(${x.name})`, x.shape);
   return g.record({

@@ -6,17 +6,17 @@ import type { Graph, TensorCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
 /**
- * Blocks of columns, each times a number of its example: y[b, t, c] = x[b, t, c] gates[c / width, b].
+ * Blocks of columns, each times a number of its example: y[b, t, c] = x[b, t, c] factors[c / width, b].
  *
- * @param x [B · T rows, n · width]. @param gates [n, B, 1].
+ * @param x [B · T rows, n · width]. @param factors [n, B, 1].
  */
-export function scaleBlocks(g: Graph, x: Tensor, gates: Tensor): Tensor {
+export function scaleBlocks(g: Graph, x: Tensor, factors: Tensor): Tensor {
   const columns = x.shape.at(-1) ?? 1;
-  const [n, B] = gates.shape;
+  const [n, B] = factors.shape;
   const T = sizeOf(x.shape) / columns / B;
   const width = columns / n;
   if (!Number.isInteger(T) || !Number.isInteger(width)) {
-    throw new Error(`${sizeOf(gates.shape)} gates do not fit [${x.shape.join(', ')}]`);
+    throw new Error(`${sizeOf(factors.shape)} factors do not fit [${x.shape.join(', ')}]`);
   }
   const call = (isGradient: boolean, tensors: Tensor[]): TensorCall => ({
     kernel: {
@@ -32,23 +32,23 @@ export function scaleBlocks(g: Graph, x: Tensor, gates: Tensor): Tensor {
     units: isGradient ? n * B : B * T,
     cost: sizeOf(x.shape) * 8,
   });
-  /** Index in the gates of the one of element i. */
-  const gateOf = (i: number): number => Math.floor((i % columns) / width) * B + Math.floor(i / (T * columns));
-  const y = g.intermediate(`gated ${x.name}`, x.shape);
+  /** Index of the factor of element i. */
+  const factorOf = (i: number): number => Math.floor((i % columns) / width) * B + Math.floor(i / (T * columns));
+  const y = g.intermediate(`scaled ${x.name}`, x.shape);
   return g.record({
     name: 'scale blocks',
-    inputs: [x, gates],
+    inputs: [x, factors],
     outputs: [y],
-    calls: () => [call(false, [x, gates, y])],
-    reference: (value) => value(x).forEach((v, i) => (value(y)[i] = v * value(gates)[gateOf(i)])),
-    gradient: ([dy], [wantsX, wantsGates]) => {
+    calls: () => [call(false, [x, factors, y])],
+    reference: (value) => value(x).forEach((v, i) => (value(y)[i] = v * value(factors)[factorOf(i)])),
+    gradient: ([dy], [wantsX, wantsFactors]) => {
       if (dy === undefined) return [];
-      return [wantsX ? scaleBlocks(g, dy, gates) : undefined, wantsGates ? gradientOfGates(dy) : undefined];
+      return [wantsX ? scaleBlocks(g, dy, factors) : undefined, wantsFactors ? gradientOfFactors(dy) : undefined];
     },
   });
 
-  function gradientOfGates(dy: Tensor): Tensor {
-    const d = g.intermediate(`d ${gates.name}`, gates.shape);
+  function gradientOfFactors(dy: Tensor): Tensor {
+    const d = g.intermediate(`d ${factors.name}`, factors.shape);
     return g.record({
       name: 'scale blocks gradient',
       inputs: [x, dy],
@@ -56,7 +56,7 @@ export function scaleBlocks(g: Graph, x: Tensor, gates: Tensor): Tensor {
       calls: () => [call(true, [x, dy, d])],
       reference: (value) => {
         value(d).fill(0);
-        value(x).forEach((v, i) => (value(d)[gateOf(i)] += v * value(dy)[i]));
+        value(x).forEach((v, i) => (value(d)[factorOf(i)] += v * value(dy)[i]));
       },
     });
   }

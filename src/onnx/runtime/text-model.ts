@@ -1,6 +1,6 @@
 import type * as ort from 'onnxruntime-web';
 import type { ParsedConfig } from '../../models/families.ts';
-import { GATED_SIZE } from '../gated-adapters.ts';
+import { WITH_NUMBERS } from '../attention-parts.ts';
 
 /** The part of onnxruntime-web in use; the caller chooses the build. */
 export type Runtime = Pick<typeof ort, 'Tensor' | 'InferenceSession'>;
@@ -89,8 +89,7 @@ function encoderDecoder(
 const PROMPT_TOKENS = 64;
 
 function decoderOnly(Tensor: TensorClass, session: ort.InferenceSession): TextModel {
-  // Gates come from the whole prompt.
-  const hasGates = session.inputMetadata.some((input) => input.isTensor && input.shape.includes(GATED_SIZE));
+  const readsWhole = session.inputMetadata.some((input) => input.isTensor && input.shape.includes(WITH_NUMBERS));
   const follow: TextModel['follow'] = async ({ caches, given, length }, tokens) => {
     const all = length + tokens.length;
     const outputs = await session.run({
@@ -109,7 +108,7 @@ function decoderOnly(Tensor: TensorClass, session: ort.InferenceSession): TextMo
         caches: emptyCaches(Tensor, session),
         given: {},
       };
-      const many = hasGates ? prompt.length : PROMPT_TOKENS;
+      const many = readsWhole ? prompt.length : PROMPT_TOKENS;
       for (let at = 0; at < prompt.length; at += many) {
         const before = text;
         ({ text } = await follow(before, prompt.slice(at, at + many)));

@@ -50,14 +50,14 @@ export async function* answerPrompts(
   if (trained) checkTrainedLayers(model, trained.changed);
   const known = await readTexts(model, answering, answering.guard);
   const sources = prompts.map((prompt) => (typeof prompt === 'string' ? known.tokenizer.encodePrompt(prompt) : prompt));
-  const byPrompt = trained?.changes.gates !== undefined;
+  const byPrompt = trained?.changes.byPrompt !== undefined;
   const forTexts = { sourceLength: longestOf(sources), targetLength: maxNewTokens, byPrompt };
   const opened = openNetwork(device, model, forTexts, known);
   const { network } = opened;
   let loaded: Loaded | undefined;
   try {
     const loading = { device, model, opened, frozenWeights, onLoaded };
-    loaded = trained?.changes.gates ? await gatedModel(loading, trained) : await mergedModel(loading, trained);
+    loaded = trained && byPrompt ? await learnedModel(loading, trained) : await mergedModel(loading, trained);
     const { layers } = loaded;
     for (const batch of chunks(sources, evaluationBatchSize)) {
       for (const tokens of await writeBatch(device, network, layers, batch, maxNewTokens + 1)) {
@@ -99,8 +99,8 @@ async function mergedModel(loading: Loading, trained: SavedRound | undefined): P
   return { layers: plainLayers((name) => parameters.tensor(name)), destroy: () => parameters.destroy() };
 }
 
-/** The model as the run had it after a round: adapters stay separate, since gates decide how much each counts. */
-async function gatedModel(loading: Loading, { results, state }: SavedRound): Promise<Loaded> {
+/** The model as the run had it after a round: adapters stay separate, since how much each counts depends on the prompt. */
+async function learnedModel(loading: Loading, { results, state }: SavedRound): Promise<Loaded> {
   const { device, model, opened, onLoaded } = loading;
   const { network, targets, storedName } = opened;
   const { settings } = results;

@@ -81,8 +81,8 @@ async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Arr
 
 /**
  * Returns the files of a round: its state, from which the next round resumes, and PEFT's description of its adapter.
- * Tensors are read from the device when a file is written. Adapters with gates get no such description, since PEFT
- * would count all of them fully, but a note that says so.
+ * Tensors are read from the device when a file is written. Adapters that count by the prompt get no such
+ * description, since PEFT would count all of them fully, but a note that says so.
  *
  * @param base the trained model, as it was loaded.
  * @param onBytes receives how much of the tensors has been written.
@@ -101,7 +101,8 @@ export async function roundFiles(
   });
   const { files } = stateFiles(state, 'round', { onBytes });
   if (adapters === undefined || pairs.length === 0) return files;
-  if (needsOf(plan).byPrompt) return [gatedNote(methodTitle(settings.method)), ...files];
+  const { byPrompt } = needsOf(plan);
+  if (byPrompt) return [byPromptNote(methodTitle(settings.method), byPrompt.what), ...files];
   const config = peftConfig(
     pairs.map(({ layer }) => layer),
     pairs[0].rank,
@@ -118,13 +119,13 @@ export async function roundFiles(
 }
 
 /** Takes the place of PEFT's description. */
-const gatedNote = (method: string): OutputFile =>
+const byPromptNote = (method: string, what: string): OutputFile =>
   textFile(
     'adapter/README.md',
     () => `# Not an adapter for PEFT
 
-\`adapter_model.safetensors\` has the adapters of all tasks, but ${method} also trained gates, which decide for each prompt how much the adapter of each task counts. PEFT has no gates, so there is no \`adapter_config.json\` here.
+\`adapter_model.safetensors\` has the adapters of all tasks, but in what ${method} trained, ${what}. PEFT cannot hold that, so there is no \`adapter_config.json\` here.
 
-Take the export to ONNX instead, which holds the gates (\`gorp-web export --round DIR --out DIR\`, or _ONNX_ on the page), or answer with \`gorp-web generate --round DIR\`.
+Take the export to ONNX instead, which can (\`gorp-web export --round DIR --out DIR\`, or _ONNX_ on the page), or answer with \`gorp-web generate --round DIR\`.
 `,
   );

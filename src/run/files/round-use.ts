@@ -19,8 +19,8 @@ export interface RoundUse {
   /** Whether the round has an adapter, and weights trained full-rank. */
   hasAdapter: boolean;
   hasWeights: boolean;
-  /** Whether gates decide for each prompt how much its adapters count: PEFT and GGUF cannot hold them. */
-  hasGates: boolean;
+  /** Whether what it computes depends on the prompt beyond its weights: PEFT and GGUF cannot hold that. */
+  isByPrompt: boolean;
   promptForm: PromptForm;
   /** Maximum number of tokens in an answer, as in the round's test. */
   maxNewTokens: number;
@@ -49,7 +49,7 @@ export function useOfRound(
     isDecoderOnly: isDecoderOnly(changed),
     hasAdapter: names.some((name) => name.endsWith('.lora_A.weight')),
     hasWeights: [...changed].some((layer) => names.includes(weightTensor(layer))),
-    hasGates: needsOf(planOf(settings.method)).byPrompt === true,
+    isByPrompt: needsOf(planOf(settings.method)).byPrompt !== undefined,
     promptForm: settings.training.promptForm,
     maxNewTokens: answerLengthIn(results),
     learned: settings.order.slice(0, round),

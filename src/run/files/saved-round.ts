@@ -1,7 +1,7 @@
 import type { TokenPair } from '../../base/batch.ts';
 import { GorpError } from '../../base/errors.ts';
-import { partOf } from '../../gorp/part/method-plan.ts';
-import { type StateMatrix, adapterTensor, gateTensor, weightTensor } from '../../gorp/part/state.ts';
+import { needsOf, partOf } from '../../gorp/part/method-plan.ts';
+import { type StateMatrix, adapterTensor, weightTensor } from '../../gorp/part/state.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
 import { type OpenFile, type SavedRun, bad, openRunState } from './saved-run.ts';
 import { baseOf, checkFiles, checkWeights, doesNotFit, fileHashes } from '../results/identity.ts';
@@ -9,7 +9,7 @@ import type { Results } from '../results/results.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { buildsOn, teachingFault } from '../settings/teaching.ts';
 import { type ModelModules, trainedModules, trainsSame } from '../settings/trained-modules.ts';
-import type { AdapterGates, TrainedChanges } from '../../weights/exports/merge.ts';
+import type { TrainedChanges } from '../../weights/exports/merge.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import { modelText } from '../../weights/model-reference.ts';
 
@@ -35,7 +35,7 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
   }
   const { tensors } = learner;
   const plan = planOf(results.settings.method);
-  const [adapters, gates] = [partOf(plan, 'adapters'), partOf(plan, 'gates')];
+  const [adapters, { byPrompt }] = [partOf(plan, 'adapters'), needsOf(plan)];
   const read = async (name: string): Promise<Float32Array | undefined> => float32Of(await tensors.read(name));
   return {
     round: place.round,
@@ -48,25 +48,21 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
         return A && B && { A, B };
       },
       weights: (layer) => read(weightTensor(layer)),
-      gates: gatesOf(),
+      byPrompt: adapters &&
+        byPrompt && {
+          ...byPrompt,
+          method: methodTitle(results.settings.method),
+          tasks: learner.progress.task,
+          rank: adapters.rank,
+          read: async (name) => {
+            const values = await read(name);
+            if (values === undefined) throw bad('round', `it has no ${name}`);
+            return values;
+          },
+        },
     },
     changed: new Set(tensors.names.flatMap((name) => /^([^/]*?)(?:\.lora_[AB])?\.weight$/.exec(name)?.[1] ?? [])),
   };
-
-  function gatesOf(): AdapterGates | undefined {
-    if (!adapters || !gates) return undefined;
-    return {
-      method: methodTitle(results.settings.method),
-      tasks: learner.progress.task,
-      rank: adapters.rank,
-      width: gates.width,
-      read: async (part) => {
-        const values = await read(gateTensor(part));
-        if (values === undefined) throw bad('round', `it has no ${gateTensor(part)}`);
-        return values;
-      },
-    };
-  }
 }
 
 const float32Of = (found: StateMatrix | undefined): Float32Array | undefined =>

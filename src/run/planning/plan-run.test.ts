@@ -174,7 +174,7 @@ describe('a plan of training is what training takes', () => {
     const device = await acquireTestDevice();
     const { network, targets } = networkOf(device, model.config, {
       ...training,
-      byPrompt: needsOf(planOf(method)).byPrompt,
+      byPrompt: needsOf(planOf(method)).byPrompt !== undefined,
     });
     const storedAs = (): string => 'BF16';
     const learner = await Learner.create(

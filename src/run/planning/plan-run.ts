@@ -72,7 +72,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const { network, targets: familyTargets } = networkOf(device, config, {
     sourceLength: training.sourceLength,
     targetLength: longestAnswer(work, training.sourceLength),
-    byPrompt: needsOf(planOf(method)).byPrompt,
+    byPrompt: needsOf(planOf(method)).byPrompt !== undefined,
   });
   const { shapes } = network;
   const targets = chosenTargets(question, shapes, familyTargets);

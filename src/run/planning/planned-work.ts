@@ -226,7 +226,7 @@ function largestBatch(
   const all = [...rounds.flat(), ...replayed];
   const [S, T] = (['source', 'label'] as const).map((of) => longestOf(all.map((one) => one[of])));
   const B = Math.min(most, Math.max(...rounds.map(({ length }) => length)));
-  const { replayShare, byPrompt = false } = needsOf(planOf(method));
+  const { replayShare, byPrompt } = needsOf(planOf(method));
   const isMixed = replayShare !== undefined;
   // Of the rounds whose batches may be the largest, the one whose examples share the fewest tokens. A batch with
   // examples of several tasks may share nothing.
@@ -239,7 +239,7 @@ function largestBatch(
   const together = isMixed ? [all] : rounds;
   const tokens = together.map((examples) => {
     const lengths = examples.map(({ source, label }) => source.length + label.length - 1);
-    const own = isMixed || byPrompt ? 0 : sharedTokens(examples);
+    const own = isMixed || byPrompt !== undefined ? 0 : sharedTokens(examples);
     return sumOfLargest(lengths, B) - (Math.min(B, lengths.length) - 1) * own;
   });
   const [sources, labels] = (['source', 'label'] as const).map((of) =>

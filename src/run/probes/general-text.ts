@@ -159,7 +159,7 @@ const isClosed = (tokenizer: Tokenizer): boolean => tokenizer.encodePrompt('a').
 /**
  * Tokens that passages, and prompts, may take each time.
  *
- * @param isDecoder whether tests read what all prompts begin with once, unless adapters have gates.
+ * @param isDecoder whether tests read what all prompts begin with once, unless layers depend on the prompt.
  */
 function budgetOf(
   settings: RunSettings,
@@ -167,7 +167,7 @@ function budgetOf(
   isDecoder: boolean,
 ): { passages: number; prompts: number } {
   const { before, rounds } = roundsOf(settings, tasks.length);
-  const shares = isDecoder && needsOf(planOf(settings.method)).byPrompt !== true;
+  const shares = isDecoder && needsOf(planOf(settings.method)).byPrompt === undefined;
   const costs = tasks.map(
     ({ test, promptTokens, shared, nodes, answerTokens }) =>
       test * (promptTokens - (shares ? shared : 0) + (nodes > 0 ? nodes + answerTokens / 2 : answerTokens)),

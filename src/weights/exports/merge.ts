@@ -13,8 +13,8 @@ export interface WeightChanges {
   adapter(layer: string): Promise<{ A: Float32Array; B: Float32Array } | undefined>;
   /** W of a layer trained full-rank, in place of W₀; undefined for others. */
   weights(layer: string): Promise<Float32Array | undefined>;
-  /** The gates of adapters, if they have some: then nothing can be merged. */
-  readonly gates?: AdapterGates | undefined;
+  /** Set if how much adapters count depends on the prompt: then nothing can be merged. */
+  readonly byPrompt?: ByPrompt | undefined;
 }
 
 /** A model's layers that training changed, and their changes. */
@@ -24,17 +24,19 @@ export interface TrainedChanges {
   readonly changes: WeightChanges;
 }
 
-/** Gates that say for each prompt how much the adapters of each task count. */
-export interface AdapterGates {
-  /** The method that trained them. */
+/** The part of a method that decides for each prompt how much the adapters of each task count. */
+export interface ByPrompt {
+  /** The method that trained it; what it does, as a clause; and the sentence that a refused export ends with. */
   readonly method: string;
-  /** Number of tasks so far, each with a gate and with `rank` rows of every A. */
+  readonly what: string;
+  readonly instead: string;
+  /** Numbers that a format must know to compute it. */
+  readonly numbers: Readonly<Record<string, number>>;
+  /** Number of tasks so far, each with `rank` rows of every A. */
   readonly tasks: number;
   readonly rank: number;
-  /** Width of a gate's hidden layer. */
-  readonly width: number;
-  /** The weights of all gates one after another: [tasks · width, D], [tasks · D, width], [tasks, D]. */
-  read(this: void, part: 'first' | 'second' | 'key'): Promise<Float32Array>;
+  /** A tensor of the round's state. */
+  read(this: void, name: string): Promise<Float32Array>;
 }
 
 /**
@@ -43,13 +45,10 @@ export interface AdapterGates {
  * @param format as the subject of a sentence: `A GGUF file`.
  * @throws GorpError `run/has-gates`.
  */
-export function refuseGates({ gates }: Pick<WeightChanges, 'gates'>, format: string): void {
-  if (gates === undefined) return;
-  throw new GorpError(
-    'run/has-gates',
-    `${format} cannot hold what ${gates.method} trained: gates decide for each prompt how much the adapter of each task counts.`,
-    'Export as ONNX, which holds the gates; or train with inf-lora or o-lora, the same adapters without gates.',
-  );
+export function refuseByPrompt({ byPrompt }: Pick<WeightChanges, 'byPrompt'>, format: string): void {
+  if (byPrompt === undefined) return;
+  const { method, what, instead } = byPrompt;
+  throw new GorpError('run/has-gates', `${format} cannot hold what ${method} trained: ${what}.`, instead);
 }
 
 /**
@@ -59,7 +58,7 @@ export function refuseGates({ gates }: Pick<WeightChanges, 'gates'>, format: str
  * @throws GorpError `run/has-gates`.
  */
 export function mergedTensors(base: ModelTensors, { changed, changes }: TrainedChanges): TensorSource[] {
-  refuseGates(changes, 'A model with merged weights');
+  refuseByPrompt(changes, 'A model with merged weights');
   return [...base.tensors.values()].map((info): TensorSource => {
     const { name, dtype, shape } = info;
     if (!isChangedBy(name, changed)) {
@@ -76,7 +75,7 @@ export function mergedReader(
 ): (name: string) => Promise<Float32Array> {
   if (trained === undefined) return (name) => base.readTensor(name);
   const { changed, changes } = trained;
-  refuseGates(changes, 'A model with merged weights');
+  refuseByPrompt(changes, 'A model with merged weights');
   return (name) => {
     const info = base.tensors.get(name);
     return info && isChangedBy(name, changed) ? mergedWeights(base, info, changes) : base.readTensor(name);

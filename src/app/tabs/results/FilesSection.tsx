@@ -178,8 +178,8 @@ export function FilesSection() {
           choose={setGgufDtype}
           save={() => void stored.save({ what: 'gguf', dtype: ggufDtype }, access)}
         />
-        {tests > 0 && last !== null && !last.use.hasGates && <SameAnswers dtype={ggufDtype} isDisabled={busy} />}
-        {last?.use.isDecoderOnly === true && last.use.hasAdapter && !last.use.hasWeights && !last.use.hasGates && (
+        {tests > 0 && last !== null && !last.use.isByPrompt && <SameAnswers dtype={ggufDtype} isDisabled={busy} />}
+        {last?.use.isDecoderOnly === true && last.use.hasAdapter && !last.use.hasWeights && !last.use.isByPrompt && (
           <button
             type="button"
             data-testid="download-gguf-adapter"

@@ -16,7 +16,7 @@ const T5: RoundUse = {
   isDecoderOnly: false,
   hasAdapter: true,
   hasWeights: false,
-  hasGates: false,
+  isByPrompt: false,
   promptForm: 'raw',
   maxNewTokens: 4,
   learned: ['gloss'],
@@ -66,7 +66,7 @@ describe('programs that use a round', () => {
 
   test('of a round with gates are those that hold gates', () => {
     for (const isDecoderOnly of [false, true]) {
-      const shown = snippetsFor({ ...T5, isDecoderOnly, hasGates: true }, { onnx: 'f32', gguf: 'f16' });
+      const shown = snippetsFor({ ...T5, isDecoderOnly, isByPrompt: true }, { onnx: 'f32', gguf: 'f16' });
       expect(shown.map(({ id }) => id)).toEqual(['transformers.js', 'optimum', 'command-line']);
     }
   });

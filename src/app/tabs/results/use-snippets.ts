@@ -58,7 +58,7 @@ export function snippetsFor(use: RoundUse, { onnx: dtype, gguf }: Dtypes): Snipp
       needs: `Unpack ${onnx} into a folder of that name; pip install optimum-onnx onnxruntime.`,
       code: optimum(use, folderOf(onnx), FILE_SUFFIX[dtype]),
     },
-    ...(use.hasGates ? [] : weightSnippets()),
+    ...(use.isByPrompt ? [] : weightSnippets()),
     {
       id: 'command-line',
       title: 'Command line',

@@ -2,10 +2,10 @@
 //
 //   forward   y = f(x)            or  y = f(x) u          (gated)
 //   gradient  dx = dy f'(x)       or  dx = dy u f'(x),  du = dy f(x)
-// f: relu; gelu_new (tanh form, Hugging Face NewGELUActivation); silu; gate, |2 sigmoid(x) − 1|, plain only. All tensors
+// f: relu; gelu_new (tanh form, Hugging Face NewGELUActivation); silu; abs_tanh_half, |2 sigmoid(x) − 1|, plain only. All tensors
 // have size · width elements.
 //
-// Arguments: size; kind (0 relu, 1 gelu_new, 2 silu, 3 gate), width, elements of a unit (a multiple of four); tensors as listed
+// Arguments: size; kind (0 relu, 1 gelu_new, 2 silu, 3 abs_tanh_half), width, elements of a unit (a multiple of four); tensors as listed
 // at each entry. Units: that many consecutive elements.
 // Plan: four elements at a time; one loop per kind. gelu_new and silu are x g with a gate g: ½ (1 + tanh z) is 1 / (1 +
 // exp(−2 z)), which costs one exponential and stays precise where tanh is close to −1.
@@ -17,7 +17,7 @@ import { storeFirst } from './vectors';
 const RELU: i32 = 0;
 const GELU: i32 = 1;
 const SILU: i32 = 2;
-const GATE: i32 = 3;
+const ABS_TANH_HALF: i32 = 3;
 
 const C: f32 = 0.7978845608028654; // √(2/π)
 const A: f32 = 0.044715;
@@ -27,11 +27,11 @@ function clamped(x: v128): v128 {
   return f32x4.pmax(f32x4.pmin(x, f32x4.splat(100)), f32x4.splat(-100)); // NaN stays
 }
 
-/** The factor of x in f(x), for gate the sigmoid; unused by relu. */
+/** The factor of x in f(x), for abs_tanh_half the sigmoid; unused by relu. */
 // @inline
 function gateOf(kind: i32, x: v128): v128 {
   if (kind == RELU) return x;
-  if (kind == SILU || kind == GATE) return sigmoid4(x);
+  if (kind == SILU || kind == ABS_TANH_HALF) return sigmoid4(x);
   const c = clamped(x);
   const twice = madd(f32x4.splat(2 * C), f32x4.mul(c, c), f32x4.splat(2 * C * A));
   return sigmoid4(f32x4.mul(c, twice));
@@ -39,7 +39,7 @@ function gateOf(kind: i32, x: v128): v128 {
 
 // @inline
 function valueOf(kind: i32, x: v128, gate: v128): v128 {
-  if (kind == GATE) return f32x4.abs(f32x4.sub(f32x4.add(gate, gate), f32x4.splat(1)));
+  if (kind == ABS_TANH_HALF) return f32x4.abs(f32x4.sub(f32x4.add(gate, gate), f32x4.splat(1)));
   return kind == RELU ? f32x4.pmax(x, f32x4.splat(0)) : f32x4.mul(x, gate);
 }
 
@@ -48,7 +48,7 @@ function slopeOf(kind: i32, x: v128, gate: v128): v128 {
   const one = f32x4.splat(1);
   if (kind == RELU) return v128.and(one, f32x4.gt(x, f32x4.splat(0)));
   const rest = f32x4.sub(one, gate);
-  if (kind == GATE) {
+  if (kind == ABS_TANH_HALF) {
     const slope = f32x4.mul(f32x4.add(gate, gate), rest);
     const below = v128.and(f32x4.lt(x, f32x4.splat(0)), f32x4.neg(slope));
     return v128.or(v128.and(f32x4.gt(x, f32x4.splat(0)), slope), below); // 0 at the kink
@@ -117,7 +117,7 @@ export function activation(args: usize, from: u32, to: u32): void {
   if (kind == RELU) forward(RELU, false, args, from, to);
   else if (kind == GELU) forward(GELU, false, args, from, to);
   else if (kind == SILU) forward(SILU, false, args, from, to);
-  else forward(GATE, false, args, from, to);
+  else forward(ABS_TANH_HALF, false, args, from, to);
 }
 
 /** Tensors: x, u, y. */
@@ -134,7 +134,7 @@ export function activationGradient(args: usize, from: u32, to: u32): void {
   if (kind == RELU) backward(RELU, false, args, from, to);
   else if (kind == GELU) backward(GELU, false, args, from, to);
   else if (kind == SILU) backward(SILU, false, args, from, to);
-  else backward(GATE, false, args, from, to);
+  else backward(ABS_TANH_HALF, false, args, from, to);
 }
 
 /** Tensors: x, dy, dx, u, du. */

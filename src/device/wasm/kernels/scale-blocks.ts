@@ -1,31 +1,31 @@
 // Blocks of columns, each times a number of its example, and the gradient of these numbers
 //
-//   scaleBlocks          y[b, t, c] = x[b, t, c] gates[c / width, b]
+//   scaleBlocks          y[b, t, c] = x[b, t, c] factors[c / width, b]
 //   scaleBlocksGradient  d[n, b]    = Σ_t Σ_c of block n  dy[b, t, c] x[b, t, c]
-// x [B, T, columns], gates [n, B], columns = n width.
+// x [B, T, columns], factors [n, B], columns = n width.
 //
-// Arguments: elements of x, B, T, columns, width; x, gates or dy, result. Units: tokens of x; numbers of the gradient.
+// Arguments: elements of x, B, T, columns, width; x, factors or dy, result. Units: tokens of x; numbers of the gradient.
 // Care: a gradient is summed in f64.
 import { element, word } from './simd';
 import { dot, storeFirst } from './vectors';
 
-/** Tensors: x, gates, y. */
+/** Tensors: x, factors, y. */
 export function scaleBlocks(args: usize, from: u32, to: u32): void {
   const rows = word(args, 1);
   const tokens = word(args, 2);
   const columns = word(args, 3);
   const width = word(args, 4);
   const x = word(args, 5);
-  const gates = word(args, 6);
+  const factors = word(args, 6);
   const y = word(args, 7);
   for (let token = from; token < to; token++) {
     const b = token / tokens;
     const end = (token + 1) * columns;
     let n: u32 = 0;
     for (let first = token * columns; first < end; first += width) {
-      const gate = f32x4.splat(load<f32>(element(gates, n * rows + b)));
+      const factor = f32x4.splat(load<f32>(element(factors, n * rows + b)));
       for (let c: u32 = 0; c < width; c += 4) {
-        storeFirst(element(y, first + c), f32x4.mul(gate, v128.load(element(x, first + c))), width - c);
+        storeFirst(element(y, first + c), f32x4.mul(factor, v128.load(element(x, first + c))), width - c);
       }
       n++;
     }
