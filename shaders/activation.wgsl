@@ -11,7 +11,6 @@
 // exponentials.
 
 struct Params { grid: Grid, size: u32 }  // in values
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<{{T}}>;
 #if !GRADIENT
 #if GATED

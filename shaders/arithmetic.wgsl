@@ -11,7 +11,6 @@
 // Plan: one thread per element.
 
 struct Params { grid: Grid, size: u32, columns: u32, alpha: f32, beta: f32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 #if UNARY
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;

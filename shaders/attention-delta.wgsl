@@ -7,7 +7,6 @@
 
 // queries: of all heads; rest: numbers of the table.
 struct Params { grid: Grid, d: u32, queries: u32, rest: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lse: array<f32>;
 @group(0) @binding(2) var<storage, read> dout: array<{{T}}>;
 @group(0) @binding(3) var<storage, read> o: array<{{T}}>;

@@ -25,7 +25,6 @@ struct Params {
   scale: f32, window: u32, parts: u32, spans: u32, distances: u32,
   E: u32, E4: u32,  // {{T}} and vec4 of a head: from here, since some compilers unroll a loop of known length
 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> q: array<{{T}}>;
 @group(0) @binding(2) var<storage, read> k: array<{{T}}>;
 @group(0) @binding(3) var<storage, read> v: array<{{T}}>;

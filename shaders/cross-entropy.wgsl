@@ -15,7 +15,6 @@
 // to 2^24.
 
 struct Params { grid: Grid, rows: u32, V: u32, row: u32, first: u32, N: u32, C: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 #if GRADIENT
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;
 #else

@@ -11,7 +11,6 @@
 // Care: the maximum is subtracted; where a later element exceeds it, the sum so far is scaled.
 
 struct Params { grid: Grid, rows: u32, V: u32, omits: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>;
 @group(0) @binding(2) var<storage, read> teacher: array<f32>;
 @group(0) @binding(3) var<storage, read> labels: array<i32>;

@@ -6,7 +6,6 @@
 // Plan: one thread per element. PCG-style hash (Jarzynski & Olano 2020), three rounds over the three words.
 
 struct Params { grid: Grid, size: u32, salt: u32, rate: f32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> step: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;

@@ -8,7 +8,6 @@
 // method here freezes embeddings, so it serves the few tokens that predict a label, and seq-ft of whole models.
 
 struct Params { grid: Grid, rows: u32, columns: u32, vocabulary: u32, first: u32, scales: u32 } // columns: groups of four if T is vec4f
-@group(0) @binding(0) var<uniform> p: Params;
 #if PACKED
 fn value_at(i: u32) -> f32 { return unpacked(i / 4u, p.scales)[i % 4u]; }
 #else

@@ -9,7 +9,6 @@
 // Plan: APPEND_KV one thread per element of k and of v; NEXT one workgroup, since it also counts the rows that are left.
 
 struct Params { grid: Grid, B: u32, columns: u32, capacity: u32, pad: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 #if APPEND_KV
 @group(0) @binding(1) var<storage, read> k: array<f32>;
 @group(0) @binding(2) var<storage, read> v: array<f32>;

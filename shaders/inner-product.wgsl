@@ -7,7 +7,6 @@
 // Care: f32, but every sum is short: at most size / (64 groups) products, then those of 64 threads, then one per group.
 
 struct Params { grid: Grid, size: u32, groups: u32, index: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 #if PARTS
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;

@@ -17,7 +17,6 @@ struct Params {
   M: u32, N: u32, alpha: f32, R0: u32, R1: u32, salt: u32, rate: f32,  // N: columns of X or C
   columns: u32, R: u32, across: u32, along: u32, beta: f32,
 }
-@group(0) @binding(0) var<uniform> p: Params;
 #if GRAD
 @group(0) @binding({{GRAD_BINDING}}) var<storage, read> Q: array<f32>;
 @group(0) @binding({{GRAD_BINDING + 1}}) var<storage, read_write> G: array<f32>;

@@ -8,7 +8,6 @@
 // Plan: one workgroup of 64 per row: it counts, strided and by a tree, the values that come before its own, then copies.
 
 struct Params { grid: Grid, count: u32, rows: u32, columns: u32, stride: u32, apart: u32, cut: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;

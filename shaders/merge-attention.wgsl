@@ -7,7 +7,6 @@
 // Care: the largest l is subtracted first; a part without allowed keys has l = -3e38 and o = 0.
 
 struct Params { grid: Grid, size: u32, d: u32, parts: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> os: array<f32>;
 @group(0) @binding(2) var<storage, read> lses: array<f32>;
 @group(0) @binding(3) var<storage, read_write> o: array<f32>;

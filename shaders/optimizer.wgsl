@@ -12,7 +12,6 @@
 // and APPLY one thread per four elements if the stack is a multiple of four (T = vec4f), else per element.
 
 struct Params { grid: Grid, count: u32, size: u32, stride: u32, index: u32, beta1: f32, beta2: f32, eps: f32, limit: f32, scale: f32 }
-@group(0) @binding(0) var<uniform> p: Params;
 #if PRODUCTS
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> y: array<f32>;

@@ -10,7 +10,6 @@
 // Care: a maximum does not round. max() may drop NaN, so NaN counts as the largest float.
 
 struct Params { grid: Grid, count: u32, k: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> gram: array<f32>;
 @group(0) @binding(2) var<storage, read_write> error: array<f32>;
 

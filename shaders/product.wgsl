@@ -12,7 +12,6 @@ struct Params {
   alpha: f32,
   rowA: u32, rowB: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(3) var<storage, read_write> C: array<f32>;
 #if ADDEND
 @group(0) @binding(4) var<storage, read> D: array<f32>;

@@ -5,7 +5,6 @@
 // Plan: one thread per element of C. Sums run in order of s, so the result does not depend on scheduling.
 
 struct Params { grid: Grid, size: u32, splits: u32, batch: u32, batchC: u32, batchD: u32, N: u32, rowC: u32, offsetC: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> partials: array<f32>;
 @group(0) @binding(2) var<storage, read_write> C: array<f32>;
 #if ADDEND

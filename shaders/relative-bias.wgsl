@@ -6,7 +6,6 @@
 // Plan: one thread per element of the result.
 
 struct Params { grid: Grid, H: u32, distances: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> table: array<f32>;
 @group(0) @binding(2) var<storage, read> buckets: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;

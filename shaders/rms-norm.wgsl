@@ -12,7 +12,6 @@
 // one thread per column, where each thread of a workgroup of 64 computes the scale of one of 64 rows for all.
 
 struct Params { grid: Grid, rows: u32, columns: u32, eps: f32, offset: f32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<{{T}}>;
 #if GRAD_W
 @group(0) @binding(2) var<storage, read> dy: array<{{T}}>;

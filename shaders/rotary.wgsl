@@ -12,7 +12,6 @@
 // Care: a position beyond the table reads its last row; the host never asks for one.
 
 struct Params { grid: Grid, pairs: u32, half: u32, reach: u32, H0: u32, H1: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> table: array<f32>;
 @group(0) @binding(2) var<storage, read> positions: array<i32>;
 @group(0) @binding(3) var<storage, read> offset: array<u32>;

@@ -7,7 +7,6 @@
 // Plan: one thread per element of y; a workgroup of 64 per number of the gradient, whose threads stride, and a tree.
 
 struct Params { grid: Grid, size: u32, rows: u32, tokens: u32, columns: u32, width: u32 }  // rows: B
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> other: array<f32>; // factors, or dy
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;

@@ -7,7 +7,6 @@
 // Care: max() may drop NaN, so NaN counts as the largest float.
 
 struct Params { grid: Grid, count: u32, each: u32, index: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> into: array<f32>;
 

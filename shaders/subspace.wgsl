@@ -15,7 +15,6 @@
 // it. ROTATE accumulates rotations, so its rows are orthonormal even if singular values are zero.
 
 struct Params { grid: Grid, rows: u32, columns: u32, sweeps: u32, noise: f32, count: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 #if ORTHONORMALISE

@@ -16,7 +16,6 @@
 // that the count stays meaningful; NaN counts.
 
 struct Params { grid: Grid, n: u32, first: u32, size: u32, count: u32, stride: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, {{ACCESS}}> y: array<f32>;
 #if PIVOT

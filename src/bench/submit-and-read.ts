@@ -40,7 +40,6 @@ const IDLE: Kernel = {
   name: 'bench/idle',
   wgsl: () => `
 struct Params { grid: Grid, go: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @compute @workgroup_size(1) fn main() { if (p.go == 1u) { x[0] = 1.0; } }`,
 };

@@ -3,7 +3,7 @@ import { GorpError } from '../base/errors.ts';
 import type { Device, DeviceFacts, MemoryLimits } from './device.ts';
 import { HEAP_BYTES, MAX_BUFFER_BYTES } from './wasm/heap.ts';
 import { WasmDevice, type WasmHost } from './wasm/wasm-device.ts';
-import { factsOf, isSoftware, requestAdapter } from './webgpu/gpu.ts';
+import { type Adapter, factsOf, isSoftware, requestAdapter } from './webgpu/gpu.ts';
 import type { TuningHost } from './webgpu/tune.ts';
 import { openWebGpu } from './webgpu/webgpu-device.ts';
 
@@ -13,7 +13,7 @@ export interface ChosenDevice {
   readonly why: DeviceReason;
   readonly limits: MemoryLimits;
   /** Set for WebGPU. */
-  readonly adapter?: GPUAdapter;
+  readonly adapter?: Adapter;
 }
 
 /** The parts that devices need from the host environment. */
@@ -32,7 +32,7 @@ const cpu = (why: DeviceReason): ChosenDevice => ({
   limits: { buffer: MAX_BUFFER_BYTES, total: HEAP_BYTES },
 });
 
-function gpu(adapter: GPUAdapter, why: DeviceReason): ChosenDevice {
+function gpu(adapter: Adapter, why: DeviceReason): ChosenDevice {
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const buffer = Math.min(maxBufferSize, maxStorageBufferBindingSize);
   return { kind: 'webgpu', why, limits: { buffer, total: null }, adapter };

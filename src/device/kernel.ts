@@ -7,9 +7,9 @@ export interface Kernel {
   /** Family and variant, such as `matmul/nt-8x8`. */
   readonly name: string;
   /**
-   * WGSL with entry point `main`, to which the device appends `shaders/grid.wgsl`. Group 0: binding 0 is the uniform
-   * `p`, with `grid`, then {@link KernelPlan.params}; tensors follow from binding 1. Generated when a WebGPU device
-   * needs it.
+   * WGSL with entry point `main` and `struct Params`: `grid`, then {@link KernelPlan.params}. The device appends
+   * `shaders/grid.wgsl`, which declares them as `p`. Tensors are in group 0, from binding 1. Generated when a WebGPU
+   * device needs it.
    */
   readonly wgsl?: () => string;
   /** The function of `src/device/wasm/kernels` that computes the same. */
@@ -24,6 +24,17 @@ export interface Kernel {
 export type Param = { readonly u32: number } | { readonly f32: number };
 export const u32 = (value: number): Param => ({ u32: value });
 export const f32 = (value: number): Param => ({ f32: value });
+
+/** Parameters as kernels read them: 32-bit words. */
+export function wordsOf(params: readonly Param[]): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(params.length);
+  const floats = new Float32Array(words.buffer);
+  for (const [i, param] of params.entries()) {
+    if ('u32' in param) words[i] = param.u32;
+    else floats[i] = param.f32;
+  }
+  return words;
+}
 
 /** Number of workgroups in x, y and z. They are independent: some may run long after others. */
 export type Workgroups = readonly [number, number, number];

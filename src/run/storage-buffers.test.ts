@@ -9,7 +9,11 @@ import { embeddedSettings } from './planning/presets.ts';
 /** Storage buffers per kernel that WebGPU guarantees. */
 const GUARANTEED = 8;
 
+/** Words of parameters, besides the grid, that fit the 64 bytes of immediates. */
+const IMMEDIATE = 12;
+
 const bound = new Map<string, number>();
+const long = new Set<string>();
 const programs = new Set<string>();
 
 /** Makes a device note every kernel that it records. */
@@ -18,7 +22,8 @@ const noting = (device: CountingDevice): CountingDevice => {
   return Object.assign(device, {
     record: (name: string, plan: Parameters<typeof record>[1]) => {
       programs.add(name);
-      for (const { kernel, tensors } of plan()) {
+      for (const { kernel, tensors, params } of plan()) {
+        if (params.length > IMMEDIATE) long.add(kernel.name.split('/')[0]);
         bound.set(kernel.name, Math.max(tensors.length, bound.get(kernel.name) ?? 0));
       }
       return record(name, plan);
@@ -97,5 +102,6 @@ describe.each([
     expect([...bound.keys()]).toEqual(expect.arrayContaining([expect.stringMatching('attention/grad_kv')]));
     expect([...bound].filter(([, buffers]) => buffers > GUARANTEED)).toEqual([]);
     expect(Math.max(...bound.values())).toBe(max);
+    expect([...long]).toEqual(['matmul']); // others' parameters are immediates where WebGPU has them
   });
 });

@@ -48,7 +48,8 @@ const DEFAULT_LIMITS: Readonly<Record<string, number>> = {
 };
 
 /**
- * An adapter that reports only what WebGPU guarantees: its device has default limits and no optional feature.
+ * An adapter that reports only what WebGPU guarantees: its device has default limits and no optional feature, nor the
+ * language's.
  *
  * @param name to report instead of its own.
  * @param wanted features to report, as far as it has them.
@@ -66,6 +67,9 @@ function plain(adapter: GPUAdapter, name?: string, wanted: readonly GPUFeatureNa
 
 /** Whether tests of a device's own clock run: unless told to do without optional features. */
 export const TESTS_CLOCK = process.env.GORP_TEST_GPU !== 'plain';
+
+/** Whether the test's GPU has immediates: Dawn does, unless it is to do without. */
+export const HAS_IMMEDIATES = TESTS_CLOCK && instance.wgslLanguageFeatures.has('immediate_address_space');
 
 /** As {@link acquireTestGpu}, with WebGPU's default limits and no optional feature. */
 export async function acquirePlainGpu(): Promise<WebGpuDevice> {

@@ -12,8 +12,8 @@ export const newPipeline = (): GPUComputePipeline => ({ label: `${pipelines++}` 
 
 export const timedCall = (pipeline: GPUComputePipeline, cost: number, takes: number, pieces = 1): TimedCall => {
   const bindGroup = { each: takes / pieces } as unknown as GPUBindGroup; // the bind group carries the duration
-  const parameters = { buffer: {} as GPUBuffer, offset: 0 };
-  return { pipeline, cost, takes, bindGroup, workgroups: [1, pieces, 1], pieces, parameters };
+  const parameters = Uint32Array.of(0, 0, 0, 1);
+  return { pipeline, cost, takes, bindGroup, workgroups: [1, pieces, 1], pieces, parameters, uniform: undefined };
 };
 
 /** A submit, in milliseconds of the device's clock. */
@@ -49,6 +49,7 @@ export class SlowGpu {
         beginComputePass: () => ({
           setPipeline: () => undefined,
           setBindGroup: (_: number, group: { each: number }) => void (each = group.each),
+          setImmediates: () => undefined,
           dispatchWorkgroups: (_x: number, y: number) => void takes.push(y * each),
           end: () => undefined,
         }),

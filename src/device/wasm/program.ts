@@ -1,6 +1,6 @@
 import type { BufferLedger, OwnedBuffer } from '../buffers.ts';
 import type { Program } from '../device.ts';
-import { buffersOf, type Dispatch } from '../kernel.ts';
+import { buffersOf, type Dispatch, wordsOf } from '../kernel.ts';
 
 /** A prepared call of a kernel. */
 interface Call {
@@ -27,12 +27,13 @@ const WORTH_SHARING = 2e6;
  */
 const PIECE = 1e9;
 
-const wordsOf = ({ kernel, params, tensors }: Dispatch): number =>
-  params.length + (kernel.wasm?.constants?.length ?? 0) + tensors.length;
-
 /** Bytes of the arguments of a program's calls. */
 export const bytesOfArguments = (dispatches: readonly Dispatch[]): number =>
-  4 * dispatches.reduce((sum, dispatch) => sum + wordsOf(dispatch), 0);
+  4 *
+  dispatches.reduce(
+    (sum, { kernel, params, tensors }) => sum + params.length + (kernel.wasm?.constants?.length ?? 0) + tensors.length,
+    0,
+  );
 
 /** A list of calls with their arguments in the kernels' memory. */
 export class WasmProgram implements Program {
@@ -66,7 +67,7 @@ export class WasmProgram implements Program {
     const parameters = buffers.storage(`${name} parameters`, bytes);
     try {
       const address = buffers.memoryOf(parameters);
-      const view = new DataView(memory.buffer, address, bytes);
+      const all = new Uint32Array(memory.buffer, address, bytes / 4);
       let at = 0;
       const calls = dispatches.map((dispatch): Call => {
         const { kernel, params, tensors, units = 1, cost = 0 } = dispatch;
@@ -75,20 +76,12 @@ export class WasmProgram implements Program {
           throw new Error(`kernel ${kernel.name} has no WebAssembly form`);
         const piece = Math.max(1, Math.ceil(units / Math.ceil(cost / PIECE || 1)));
         const isLarge = cost >= WORTH_SHARING && units > 1;
-        const call = { kernel: place, args: address + at, units, piece, isLarge };
-        const word = (value: number): void => {
-          view.setUint32(at, value, true);
-          at += 4;
-        };
-        for (const param of params) {
-          if ('u32' in param) word(param.u32);
-          else {
-            view.setFloat32(at, param.f32, true);
-            at += 4;
-          }
+        const call = { kernel: place, args: address + 4 * at, units, piece, isLarge };
+        const addresses = tensors.map(({ buffer, offset }) => buffers.memoryOf(buffer) + offset);
+        for (const words of [wordsOf(params), kernel.wasm.constants ?? [], addresses]) {
+          all.set(words, at);
+          at += words.length;
         }
-        for (const constant of kernel.wasm.constants ?? []) word(constant);
-        for (const { buffer, offset } of tensors) word(buffers.memoryOf(buffer) + offset);
         return call;
       });
       return new WasmProgram(name, parameters, buffersOf(dispatches), calls);

@@ -138,7 +138,9 @@ describe('a kernel that cannot be measured leaves the others in', () => {
   const costs = { 'block-light': 3, 'register-8': 1, block: 0.5 };
   const replaced = (name: string, get: () => Promise<never>): void => {
     const original = gpu.pipelines.get.bind(gpu.pipelines);
-    vi.spyOn(gpu.pipelines, 'get').mockImplementation((kernel) => (kernel.name === name ? get() : original(kernel)));
+    vi.spyOn(gpu.pipelines, 'get').mockImplementation((kernel, immediate) =>
+      kernel.name === name ? get() : original(kernel, immediate),
+    );
   };
 
   it('if it does not compile', async () => {

@@ -18,10 +18,15 @@ export const BUFFER_USAGE = {
 /** An adapter's `info`; empty in browsers without it, such as Chrome up to 126. */
 const infoOf = (adapter: GPUAdapter): Partial<GPUAdapterInfo> => (adapter as Partial<GPUAdapter>).info ?? {};
 
+/** A graphics adapter, with what the WGSL of its WebGPU can do beyond the first version. */
+export type Adapter = GPUAdapter & { readonly wgslLanguageFeatures?: ReadonlySet<string> };
+
 /** A WebGPU device with its buffers, its pipelines and the report of its loss. */
 export interface Gpu {
   readonly device: GPUDevice;
   readonly facts: DeviceFacts;
+  /** Bytes of parameters that a dispatch may take along; 0 where WebGPU has no immediates. */
+  readonly immediateBytes: number;
   readonly buffers: BufferLedger<GPUBuffer>;
   readonly pipelines: PipelineCache;
   readonly tuning: Tuning;
@@ -78,7 +83,7 @@ const WANTED_LIMITS = [
  * @param gpu `navigator.gpu` in a browser, Dawn's in Node; undefined if there is none.
  * @throws GorpError `gpu/unsupported` or `gpu/no-adapter`.
  */
-export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> {
+export async function requestAdapter(gpu: GPU | undefined): Promise<Adapter> {
   if (gpu === undefined) {
     throw new GorpError(
       'gpu/unsupported',
@@ -95,7 +100,7 @@ export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> 
       'Turn on hardware acceleration in the browser settings, update the graphics driver, and look at chrome://gpu; or train on the CPU.',
     );
   }
-  return adapter;
+  return Object.assign(adapter, { wgslLanguageFeatures: gpu.wgslLanguageFeatures });
 }
 
 /** Whether an adapter reports that it computes on the CPU. */
@@ -108,7 +113,7 @@ export function isSoftware(adapter: GPUAdapter): boolean {
 }
 
 /** Opens a device with every feature and limit that the kernels can use. @throws GorpError `gpu/no-device`. */
-export async function openAdapter(adapter: GPUAdapter): Promise<Gpu> {
+export async function openAdapter(adapter: Adapter): Promise<Gpu> {
   const requiredLimits: Record<string, number> = {};
   for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
   let device: GPUDevice;
@@ -125,7 +130,7 @@ export async function openAdapter(adapter: GPUAdapter): Promise<Gpu> {
       { cause },
     );
   }
-  return wrapDevice(device, factsOf(adapter), new Tuning(isSoftware(adapter)));
+  return wrapDevice(device, adapter);
 }
 
 /** The facts of a device that its adapter reports. */
@@ -150,7 +155,8 @@ export function factsOf(adapter: GPUAdapter): DeviceFacts {
  */
 const lostDevices: GPUDevice[] = [];
 
-function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu {
+function wrapDevice(device: GPUDevice, adapter: Adapter): Gpu {
+  const hasImmediates = adapter.wgslLanguageFeatures?.has('immediate_address_space') === true;
   const turns = new Turns();
   const buffers = new BufferLedger(gpuAllocator(device, turns));
   let failure: GorpError | undefined;
@@ -176,10 +182,11 @@ function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu 
   lost.catch(() => undefined); // reported to those who await it
   return {
     device,
-    facts,
+    facts: factsOf(adapter),
+    immediateBytes: hasImmediates ? device.limits.maxImmediateSize : 0,
     buffers,
     pipelines: new PipelineCache(device),
-    tuning,
+    tuning: new Tuning(isSoftware(adapter)),
     answers: new Answers(device.queue),
     turns,
     lost,

@@ -1,5 +1,6 @@
 import grid from '../../../shaders/grid.wgsl?raw';
 import type { Kernel } from '../kernel.ts';
+import { fillTemplate } from '../template.ts';
 
 /** Compiled pipelines of one device, by WGSL text. */
 export class PipelineCache {
@@ -10,9 +11,14 @@ export class PipelineCache {
     this.#device = device;
   }
 
-  /** The pipeline of a kernel, compiled at most once. @throws Error with the shader's name and the compiler's message. */
-  get(kernel: Kernel): Promise<GPUComputePipeline> {
-    const wgsl = wgslOf(kernel);
+  /**
+   * The pipeline of a kernel, compiled at most once.
+   *
+   * @param immediate as in {@link wgslOf}.
+   * @throws Error with the shader's name and the compiler's message.
+   */
+  get(kernel: Kernel, immediate = false): Promise<GPUComputePipeline> {
+    const wgsl = wgslOf(kernel, immediate);
     let pipeline = this.#pipelines.get(wgsl);
     if (pipeline === undefined) {
       pipeline = this.#compile(kernel.name, wgsl);
@@ -37,8 +43,12 @@ export class PipelineCache {
   }
 }
 
-/** The complete WGSL of a kernel, including `shaders/grid.wgsl`. */
-export function wgslOf({ name, wgsl }: Kernel): string {
+/**
+ * The complete WGSL of a kernel, including `shaders/grid.wgsl`.
+ *
+ * @param immediate whether its parameters are immediates; otherwise they are in a uniform buffer.
+ */
+export function wgslOf({ name, wgsl }: Kernel, immediate = false): string {
   if (wgsl === undefined) throw new Error(`kernel ${name} has no WGSL`);
-  return `${wgsl()}\n${grid}`;
+  return `${wgsl()}\n${fillTemplate(grid, { IMMEDIATE: immediate })}`;
 }

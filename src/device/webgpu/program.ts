@@ -1,6 +1,6 @@
 import type { OwnedBuffer } from '../buffers.ts';
 import type { Program } from '../device.ts';
-import { buffersOf, type Dispatch, type Param, u32, type Workgroups } from '../kernel.ts';
+import { buffersOf, type Dispatch, u32, wordsOf, type Workgroups } from '../kernel.ts';
 import { BUFFER_USAGE, type Gpu } from './gpu.ts';
 import { type Call, encodeCalls } from './submitter.ts';
 
@@ -8,10 +8,10 @@ import { type Call, encodeCalls } from './submitter.ts';
 const UNIFORM_ALIGNMENT = 256;
 const ONE_WORKGROUP: Workgroups = [1, 1, 1];
 
-/** Bytes of the parameters of a program's dispatches: one uniform binding each. */
-export const bytesOfUniforms = ({ length }: readonly Dispatch[]): number => Math.max(1, length) * UNIFORM_ALIGNMENT;
+/** Bytes of the parameters of dispatches, one uniform binding each. Those that are immediates need none. */
+export const bytesOfUniforms = ({ length }: readonly unknown[]): number => Math.max(1, length) * UNIFORM_ALIGNMENT;
 
-/** The parts of a program: its calls, their parameters and the buffers of the tensors. */
+/** The parts of a program: its calls, their parameters that are in memory, and the buffers of the tensors. */
 interface Recording {
   readonly calls: readonly Call[];
   readonly uniforms: OwnedBuffer;
@@ -34,8 +34,7 @@ export class GpuProgram implements Program {
 
   /** Compiles what is new, writes the parameters, and makes the bind groups. */
   static async record(gpu: Gpu, name: string, dispatches: readonly Dispatch[]): Promise<GpuProgram> {
-    const pipelines = await pipelinesOf(gpu, dispatches);
-    return new GpuProgram(gpu, name, record(gpu, name, dispatches, pipelines));
+    return new GpuProgram(gpu, name, record(gpu, name, await prepare(gpu, dispatches)));
   }
 
   get dispatchCount(): number {
@@ -62,19 +61,33 @@ export class GpuProgram implements Program {
   }
 }
 
-const pipelinesOf = (gpu: Gpu, dispatches: readonly Dispatch[]): Promise<GPUComputePipeline[]> =>
-  Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel)));
+/** A dispatch with its pipeline and its parameters, which are immediates or lie in a uniform buffer. */
+interface Prepared extends Dispatch {
+  readonly pipeline: GPUComputePipeline;
+  readonly workgroups: Workgroups;
+  readonly parameters: Uint32Array<ArrayBuffer>;
+  readonly isImmediate: boolean;
+}
 
-function record(
-  gpu: Gpu,
-  name: string,
-  dispatches: readonly Dispatch[],
-  pipelines: readonly GPUComputePipeline[],
-): Recording {
-  const bytes = bytesOfUniforms(dispatches);
+/** Compiles what dispatches need. @throws Error as {@link PipelineCache.get}. */
+export const prepare = ({ pipelines, immediateBytes }: Gpu, dispatches: readonly Dispatch[]): Promise<Prepared[]> =>
+  Promise.all(
+    dispatches.map(async (dispatch) => {
+      const { kernel, params, workgroups = ONE_WORKGROUP } = dispatch;
+      const grid = [0, 0, 0, workgroups[0]].map(u32); // `Grid` of `shaders/grid.wgsl`, for a whole call
+      const parameters = wordsOf([...grid, ...params]);
+      const isImmediate = parameters.byteLength <= immediateBytes;
+      const pipeline = await pipelines.get(kernel, isImmediate);
+      return { ...dispatch, workgroups, parameters, isImmediate, pipeline };
+    }),
+  );
+
+function record(gpu: Gpu, name: string, dispatches: readonly Prepared[]): Recording {
+  const bytes = bytesOfUniforms(dispatches.filter(({ isImmediate }) => !isImmediate));
   const uniforms = gpu.buffers.create(`${name} parameters`, bytes, BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST);
-  const parameters = gpu.buffers.memoryOf(uniforms);
-  const contents = new DataView(new ArrayBuffer(bytes));
+  const memory = gpu.buffers.memoryOf(uniforms);
+  const contents = new Uint32Array(bytes / 4);
+  let end = 0;
   const layouts = new Map<GPUComputePipeline, GPUBindGroupLayout>(); // few kernels serve many dispatches
   const layoutOf = (pipeline: GPUComputePipeline): GPUBindGroupLayout => {
     const layout = layouts.get(pipeline) ?? pipeline.getBindGroupLayout(0);
@@ -82,41 +95,29 @@ function record(
     return layout;
   };
   try {
-    const recorded = dispatches.map((dispatch, i): Call => {
-      const { params, tensors, workgroups = ONE_WORKGROUP } = dispatch;
-      const offset = i * UNIFORM_ALIGNMENT;
-      [...gridOf(workgroups), ...params].forEach((param, p) => {
-        if ('u32' in param) contents.setUint32(offset + p * 4, param.u32, true);
-        else contents.setFloat32(offset + p * 4, param.f32, true);
-      });
-      const entries: GPUBindGroupEntry[] = [
-        { binding: 0, resource: { buffer: parameters, offset, size: UNIFORM_ALIGNMENT } },
-        ...tensors.map(({ buffer, offset, bytes: size }, t) => ({
-          binding: t + 1,
-          resource: { buffer: gpu.buffers.memoryOf(buffer), offset, size },
-        })),
-      ];
-      const bindGroup = gpu.device.createBindGroup({ layout: layoutOf(pipelines[i]), entries });
+    const recorded = dispatches.map((dispatch): Call => {
+      const { pipeline, parameters, isImmediate, tensors, workgroups } = dispatch;
+      const entries: GPUBindGroupEntry[] = tensors.map(({ buffer, offset, bytes: size }, t) => ({
+        binding: t + 1,
+        resource: { buffer: gpu.buffers.memoryOf(buffer), offset, size },
+      }));
+      const uniform = isImmediate ? undefined : { buffer: memory, offset: end };
+      if (uniform) {
+        entries.push({ binding: 0, resource: { ...uniform, size: UNIFORM_ALIGNMENT } });
+        contents.set(parameters, end / 4);
+        end += UNIFORM_ALIGNMENT;
+      }
+      const bindGroup = gpu.device.createBindGroup({ layout: layoutOf(pipeline), entries });
       const pieces = Math.max(...workgroups);
-      return {
-        pipeline: pipelines[i],
-        bindGroup,
-        workgroups,
-        pieces,
-        cost: costOf(dispatch),
-        parameters: { buffer: parameters, offset },
-      };
+      return { pipeline, bindGroup, workgroups, pieces, cost: costOf(dispatch), parameters, uniform };
     });
-    gpu.device.queue.writeBuffer(parameters, 0, contents.buffer);
+    gpu.device.queue.writeBuffer(memory, 0, contents);
     return { calls: recorded, uniforms, buffers: buffersOf(dispatches) };
   } catch (error) {
     uniforms.destroy();
     throw error;
   }
 }
-
-/** The start of the parameters: `Grid` of `shaders/grid.wgsl`, for a whole call. */
-const gridOf = ([width]: Workgroups): Param[] => [0, 0, 0, width].map(u32);
 
 /** Approximate operations of a dispatch; if unstated, one for each float of its tensors. */
 const costOf = ({ cost, tensors }: Dispatch): number => cost ?? tensors.reduce((sum, { bytes }) => sum + bytes / 4, 0);

@@ -14,7 +14,7 @@ import {
   scratchOf,
   variantsOf,
 } from './kernels/matmul-variants.ts';
-import { GpuProgram, submitWhole } from './program.ts';
+import { GpuProgram, prepare, submitWhole } from './program.ts';
 import { AT_ONCE, readBytes } from './readback.ts';
 
 /** Shared state of a device's measurements. */
@@ -255,7 +255,7 @@ async function compiledWithin(
   dispatches: readonly Dispatch[],
   limit: number,
 ): Promise<'ready' | 'failed' | 'late'> {
-  const compiled = Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel))).then(
+  const compiled = prepare(gpu, dispatches).then(
     () => 'ready' as const,
     () => 'failed' as const,
   );

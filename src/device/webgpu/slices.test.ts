@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
-import { acquirePacedGpu } from '../../testing/devices.ts';
+import { acquirePacedGpu, acquirePlainGpu, HAS_IMMEDIATES } from '../../testing/devices.ts';
 import { openStrictGpu } from '../../testing/strict-gpu.ts';
-import { type OwnedBuffer, wholeOf } from '../buffers.ts';
+import { wholeOf } from '../buffers.ts';
 import type { Device } from '../device.ts';
-import type { Dispatch } from '../kernel.ts';
+import { type Dispatch, planSumOfParts } from '../kernel.ts';
 import { plainProduct } from '../matmul-shape.ts';
-import { WebGpuDevice } from './webgpu-device.ts';
+import { ownProgram, WebGpuDevice } from './webgpu-device.ts';
 
 // A clock by which every call takes long: after its first run, its workgroups are submitted one by one along the
 // longest side.
@@ -16,7 +16,10 @@ const slowClock = (): (() => number) => {
 
 const SIDE = 70;
 
-/** A chain of products, x ← x·wᵀ, alternating between two buffers; `pieces` is how many each can be cut into. */
+/**
+ * A chain of `length` calls in turn: y ← x·wᵀ, whose parameters are too long for immediates, and a copy of the first rows
+ * of y to x, whose parameters are not, said to cost as much. `pieces` is how many they can be cut into, `result` is y.
+ */
 async function chain(device: Device, name: string, length: number, seed = 1) {
   const floats = SIDE * SIDE;
   const buffers = ['x', 'y', 'w'].map((label) => device.buffers.storage(`${label} of ${name}`, floats * 4));
@@ -33,18 +36,14 @@ async function chain(device: Device, name: string, length: number, seed = 1) {
       Float32Array.from({ length: floats }, (_, i) => Math.cos(i) / 8),
     );
   };
-  const step = (a: OwnedBuffer, c: OwnedBuffer): Dispatch[] =>
-    device.planner.product(
-      plainProduct('nt', SIDE, SIDE, SIDE),
-      { a: wholeOf(a), b: wholeOf(w), c: wholeOf(c) },
-      undefined,
-    );
-  const program = await device.record(name, () =>
-    Array.from({ length }, (_, i) => (i % 2 === 0 ? step(x, y) : step(y, x))).flat(),
-  );
+  const [a, b, c] = [x, w, y].map(wholeOf);
+  const [product] = device.planner.product(plainProduct('nt', SIDE, SIDE, SIDE), { a, b, c }, undefined);
+  const copy: Dispatch = { ...planSumOfParts(1, 128), tensors: [c, a], cost: 2 * SIDE ** 3 };
+  const calls = Array.from({ length }, (_, i) => (i % 2 === 0 ? product : copy));
+  const program = await device.record(name, () => calls);
   write();
-  const pieces = Math.max(...(step(x, y)[0].workgroups ?? []));
-  return { program, buffers, write, result: length % 2 === 0 ? x : y, pieces };
+  const pieces = calls.reduce((sum, { workgroups = [1] }) => sum + Math.max(...workgroups), 0);
+  return { program, buffers, write, result: y, pieces };
 }
 
 /** Counts submits that contain calls. */
@@ -60,13 +59,19 @@ function countSubmits({ gpu }: WebGpuDevice): { submits: number } {
 }
 
 describe('a step in slices', () => {
-  it('gives the same values, bit for bit, whatever the slices', async () => {
+  it('gives the same values, bit for bit, whatever the slices, with and without immediates', async () => {
     const results: ArrayBuffer[] = [];
     const standing = { now: () => 0 }; // by this clock nothing takes any time
-    for (const options of [standing, { now: slowClock() }, { now: slowClock(), share: 0.999_999 }]) {
-      const device = new WebGpuDevice((await acquirePacedGpu()).gpu, options);
+    const slow = { now: slowClock() };
+    for (const [acquire, options] of [
+      [acquirePacedGpu, standing],
+      [acquirePacedGpu, slow],
+      [acquirePacedGpu, { ...slow, share: 0.999_999 }],
+      [acquirePlainGpu, slow],
+    ] as const) {
+      const device = new WebGpuDevice((await acquire()).gpu, options);
       const { program, write, result, pieces } = await chain(device, 'chain', 12);
-      const wanted = options === standing ? 1 : pieces * 12;
+      const wanted = options === standing ? 1 : pieces;
       const count = countSubmits(device);
       // A run's time is recorded a little after its end and decides the next cuts.
       await vi.waitFor(async () => {
@@ -79,8 +84,22 @@ describe('a step in slices', () => {
       await device.destroy();
     }
     expect(new Float32Array(results[0]).some((value) => value !== 0)).toBe(true);
-    expect(results[1]).toEqual(results[0]);
-    expect(results[2]).toEqual(results[0]);
+    for (const other of results) expect(other).toEqual(results[0]);
+  });
+
+  it('takes parameters along where WebGPU has immediates and they fit, else from memory', async () => {
+    for (const [acquire, hasImmediates] of [
+      [acquirePacedGpu, HAS_IMMEDIATES],
+      [acquirePlainGpu, false],
+    ] as const) {
+      const device = await acquire();
+      const { program } = await chain(device, 'chain', 4);
+      const inMemory = ownProgram(program).calls.map(({ uniform }) => uniform !== undefined);
+      expect(inMemory).toEqual([true, !hasImmediates, true, !hasImmediates]);
+      const { bytes } = device.buffers.live.find(({ label }) => label === 'chain parameters') ?? {};
+      expect(bytes).toBe(256 * (hasImmediates ? 2 : 4));
+      await device.destroy();
+    }
   });
 
   it('happens in the order of the calls, whatever is requested meanwhile', async () => {
@@ -116,10 +135,10 @@ describe('a step in slices', () => {
     await new Promise((resolve) => setTimeout(resolve));
     const before = strict.submits.length;
     const running = device.run([program]);
-    expect(strict.submits.length - before).toBeLessThan((pieces * 6) / 2);
+    expect(strict.submits.length - before).toBeLessThan(pieces / 2);
     for (const owned of [program, ...buffers]) owned.destroy();
     await running;
-    expect(strict.submits.length - before).toBe(pieces * 6);
+    expect(strict.submits.length - before).toBe(pieces);
     expect(strict.refused).toEqual([]);
     await device.destroy();
   });
@@ -134,7 +153,7 @@ describe('a step in slices', () => {
     const running = device.run([program]);
     program.destroy(); // as when a program is replaced
     await running;
-    expect(new Set(strict.submits.slice(before).flat()).size).toBe(1);
+    expect(new Set(strict.submits.slice(before).flat()).size).toBe(2);
     expect(strict.refused).toEqual([]);
     await device.destroy();
   });

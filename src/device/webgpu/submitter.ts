@@ -7,8 +7,10 @@ export interface Call extends Paced {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: Workgroups;
-  /** Where its parameters begin, in bytes. The first one is `origin` of `shaders/grid.wgsl`: 0 except for pieces. */
-  readonly parameters: { readonly buffer: GPUBuffer; readonly offset: number };
+  /** Its kernel's `Params`. They begin with `origin` of `shaders/grid.wgsl`: 0 except for pieces. */
+  readonly parameters: Uint32Array<ArrayBuffer>;
+  /** Where its kernel reads them, in bytes; undefined if they are immediates. */
+  readonly uniform: { readonly buffer: GPUBuffer; readonly offset: number } | undefined;
 }
 
 /** A copy between buffers of the device. */
@@ -151,25 +153,23 @@ export class Submitter {
   #send(slice: Slice<Call>, copies: readonly MemoryCopy[]): void {
     const { queue } = this.#device;
     const { calls, pieces, expected } = slice;
+    const part = pieces && partOf(calls[0], pieces);
     const encoder = this.#device.createCommandEncoder();
     if (calls.length > 0) {
       const pass = encoder.beginComputePass();
-      encodeCalls(pass, calls, pieces && pieces.to - pieces.from);
+      encodeCalls(pass, part ? [part] : calls);
       pass.end();
     }
     for (const { from, fromOffset, to, toOffset, bytes } of copies) {
       encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
     }
     const begin = this.#options.now();
-    const beginAt = (piece: number): void => {
-      const [{ parameters, workgroups }] = calls;
-      const offset = parameters.offset + 4 * longestSide(workgroups);
-      queue.writeBuffer(parameters.buffer, offset, Uint32Array.of(piece));
+    const write = ({ uniform, parameters }: Call): void => {
+      if (uniform) queue.writeBuffer(uniform.buffer, uniform.offset, parameters);
     };
-    const isWithin = pieces !== undefined && pieces.from > 0;
-    if (isWithin) beginAt(pieces.from);
+    if (part) write(part);
     queue.submit([encoder.finish()]);
-    if (isWithin) beginAt(0); // after the submit, so that this work still reads the earlier value
+    if (part) write(calls[0]); // after the submit, so that this work still reads those of the part
     const done = this.#answers.of(queue.onSubmittedWorkDone()).then(
       () => this.#heard(inFlight, slice, begin),
       () => this.#forget(inFlight), // the device is lost, which others report
@@ -198,16 +198,20 @@ export class Submitter {
   }
 }
 
-/** The side of a grid along which calls are cut. */
-const longestSide = (workgroups: Workgroups): number => workgroups.indexOf(Math.max(...workgroups));
+/** A call of some of its workgroups: pieces along the longest side of the grid. */
+function partOf(call: Call, { from, to }: { readonly from: number; readonly to: number }): Call {
+  const side = call.workgroups.indexOf(Math.max(...call.workgroups));
+  const workgroups = call.workgroups.with(side, to - from) as [number, number, number];
+  return { ...call, workgroups, parameters: call.parameters.with(side, from) };
+}
 
-/** Encodes calls into an open compute pass. @param pieces number to start; all by default. */
-export function encodeCalls(pass: GPUComputePassEncoder, calls: readonly Call[], pieces?: number): void {
+/** Encodes calls into an open compute pass. */
+export function encodeCalls(pass: GPUComputePassEncoder, calls: readonly Call[]): void {
   let current: GPUComputePipeline | undefined;
-  for (const { pipeline, bindGroup, workgroups } of calls) {
+  for (const { pipeline, bindGroup, workgroups, parameters, uniform } of calls) {
     if (pipeline !== current) pass.setPipeline((current = pipeline));
     pass.setBindGroup(0, bindGroup);
-    const [x, y, z] = pieces === undefined ? workgroups : workgroups.with(longestSide(workgroups), pieces);
-    pass.dispatchWorkgroups(x, y, z);
+    if (uniform === undefined) pass.setImmediates(0, parameters);
+    pass.dispatchWorkgroups(...workgroups);
   }
 }

@@ -89,10 +89,10 @@ afterEach(async () => {
 /** Makes the compiler of kernels whose names begin so a wrong one. */
 function miscompiled(...names: string[]): void {
   const get = gpu.pipelines.get.bind(gpu.pipelines);
-  vi.spyOn(gpu.pipelines, 'get').mockImplementation((kernel) => {
-    if (!names.some((name) => kernel.name.startsWith(name))) return get(kernel);
+  vi.spyOn(gpu.pipelines, 'get').mockImplementation((kernel, immediate) => {
+    if (!names.some((name) => kernel.name.startsWith(name))) return get(kernel, immediate);
     const wgsl = kernel.wgsl?.().replaceAll(/p\.(alpha|scale)/g, '(1.01 * p.$1)') ?? '';
-    return get({ ...kernel, wgsl: () => wgsl });
+    return get({ ...kernel, wgsl: () => wgsl }, immediate);
   });
 }
 

@@ -3,7 +3,7 @@ import type { BufferRange, Buffers, OwnedBuffer } from '../buffers.ts';
 import type { Copy, Device, DeviceFacts, MemoryLimits, Program, Values } from '../device.ts';
 import type { Dispatch } from '../kernel.ts';
 import type { Planner } from '../kernel-planner.ts';
-import { type Gpu, openAdapter } from './gpu.ts';
+import { type Adapter, type Gpu, openAdapter } from './gpu.ts';
 import { GpuPlanner } from './gpu-planner.ts';
 import { GpuProgram } from './program.ts';
 import { readBytes } from './readback.ts';
@@ -133,7 +133,7 @@ export function ownProgram(program: Program): GpuProgram {
  * @param share of the time that the device may be busy.
  * @throws GorpError `gpu/no-device`.
  */
-export async function openWebGpu(adapter: GPUAdapter, tuning: TuningHost, share = 1): Promise<WebGpuDevice> {
+export async function openWebGpu(adapter: Adapter, tuning: TuningHost, share = 1): Promise<WebGpuDevice> {
   const gpu = await openAdapter(adapter);
   return new WebGpuDevice(gpu, { now: tuning.now, share }, await Tuner.open(gpu, tuning));
 }

@@ -13,7 +13,7 @@ function withoutUniform(wgsl: string, [width]: Workgroups, params: readonly Para
   const grid = `Grid(vec3u(), ${width}u)`;
   const values = [grid, ...params.map((param) => ('u32' in param ? `${param.u32}u` : `f32(${param.f32})`))];
   return wgsl
-    .replace(/@group\(0\) @binding\(0\) var<uniform> p: Params;/, `const p = Params(${values.join(', ')});`)
+    .replace('@group(0) @binding(0) var<uniform> p: Params;', `const p = Params(${values.join(', ')});`)
     .replace(/@binding\((\d)\)/g, (_, binding: string) => `@binding(${Number(binding) - 1})`);
 }
 
