@@ -30,10 +30,8 @@ const PIECE = 1e9;
 /** Bytes of the arguments of a program's calls. */
 export const bytesOfArguments = (dispatches: readonly Dispatch[]): number =>
   4 *
-  dispatches.reduce(
-    (sum, { kernel, params, tensors }) => sum + params.length + (kernel.wasm?.constants?.length ?? 0) + tensors.length,
-    0,
-  );
+  dispatches.flatMap(({ kernel, params, tensors }) => [...params, ...(kernel.wasm?.constants ?? []), ...tensors])
+    .length;
 
 /** A list of calls with their arguments in the kernels' memory. */
 export class WasmProgram implements Program {

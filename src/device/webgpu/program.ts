@@ -8,7 +8,10 @@ import { type Call, encodeCalls } from './submitter.ts';
 const UNIFORM_ALIGNMENT = 256;
 const ONE_WORKGROUP: Workgroups = [1, 1, 1];
 
-/** Bytes of the parameters of dispatches, one uniform binding each. Those that are immediates need none. */
+/**
+ * Bytes of the parameters of dispatches, one uniform binding each. Those that are immediates need none, but memory plans
+ * count all: they are made before a browser is asked.
+ */
 export const bytesOfUniforms = ({ length }: readonly unknown[]): number => Math.max(1, length) * UNIFORM_ALIGNMENT;
 
 /** The parts of a program: its calls, their parameters that are in memory, and the buffers of the tensors. */
@@ -75,8 +78,11 @@ export const prepare = ({ pipelines, immediateBytes }: Gpu, dispatches: readonly
     dispatches.map(async (dispatch) => {
       const { kernel, params, workgroups = ONE_WORKGROUP } = dispatch;
       const grid = [0, 0, 0, workgroups[0]].map(u32); // `Grid` of `shaders/grid.wgsl`, for a whole call
-      const parameters = wordsOf([...grid, ...params]);
-      const isImmediate = parameters.byteLength <= immediateBytes;
+      const words = wordsOf([...grid, ...params]);
+      const isImmediate = words.byteLength <= immediateBytes;
+      // Some forms of a kernel need only the first of its `Params`, but WebGPU asks for all of them.
+      const parameters = new Uint32Array(isImmediate ? immediateBytes / 4 : words.length);
+      parameters.set(words);
       const pipeline = await pipelines.get(kernel, isImmediate);
       return { ...dispatch, workgroups, parameters, isImmediate, pipeline };
     }),
