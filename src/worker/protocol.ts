@@ -33,6 +33,9 @@ export interface PageTasks {
   custom: ReadonlyMap<string, Blob>;
 }
 
+/** The folder with copies of models that a person gave, in the private file system: `given/NAME/FILE`. */
+export const GIVEN = 'given';
+
 /** A worker that computes on the CPU asks the page for another thread. */
 export interface ThreadRequest {
   type: 'start-thread';

@@ -120,7 +120,9 @@ const QUOTA = { code: 'store/quota' };
 /** With a model to remove, and what that frees. */
 const QUOTA_AND_WHAT_TO_REMOVE = {
   code: 'store/quota',
-  nextStep: expect.stringMatching(/^Under Models you can remove “gloss” \([\d.]+ KiB\), or base models\./) as string,
+  nextStep: expect.stringMatching(
+    /^Under Models you can remove “gloss” \([\d.]+ KiB\) and “my-llama” \([\d.]+ KiB\)\. Or free/,
+  ) as string,
 };
 
 describe('a full browser', () => {
@@ -145,6 +147,7 @@ describe('a full browser', () => {
         await saveRounds([first]);
         const from = await shown();
         await new ModelSaver(new RunFolder(null), true).save(first); // another, which nobody teaches
+        await writeInto(await makeFolder(['given', 'my-llama']), [textFile('model.gguf', () => 'x'.repeat(9000))]);
         saver = new ModelSaver(new RunFolder(null), true, from);
       },
       () => saver.save(second),

@@ -4,9 +4,13 @@ import type { RoundOutput } from '../run/events/host.ts';
 import { ROUND_FILE, roundFolder, TRAINED_NAMES } from '../run/files/layout.ts';
 import { ancestorsOf, modelGone, readSummary, taughtName } from '../run/files/model-line.ts';
 import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
+import { baseOf, type Identity } from '../run/results/identity.ts';
 import type { OpenFile } from '../run/files/saved-run.ts';
 import { openArchive, sharedFiles } from '../run/files/shared-model.ts';
 import { type OutputFile, within } from '../weights/exports/output-file.ts';
+import { pickedReference } from '../weights/model-reference.ts';
+import { openBrowserStore } from '../weights/store.ts';
+import { listModels } from '../weights/stored-models.ts';
 import {
   byteFile,
   failed,
@@ -20,7 +24,7 @@ import {
   removeFrom,
   writeInto,
 } from './private-files.ts';
-import type { ModelChoice, StoredFile, StoredRound, TaughtModel } from './protocol.ts';
+import { GIVEN, type ModelChoice, type StoredFile, type StoredRound, type TaughtModel } from './protocol.ts';
 import {
   CHECKPOINTS,
   FOLDER,
@@ -275,7 +279,8 @@ export class ModelSaver {
         this.#hasAnswers = false;
       }
       const taught = placeOf(this.#from ?? '').folder;
-      throw await sayingWhatToRemove(thrown, (one) => ![folder, taught].includes(placeOf(one.key).folder));
+      const mayGo = (one: TaughtModel): boolean => ![folder, taught].includes(placeOf(one.key).folder);
+      throw await sayingWhatToRemove(thrown, mayGo, output.soFar);
     }
   }
 
@@ -299,19 +304,51 @@ export class ModelSaver {
 }
 
 /** An error of a full store with the models that can be removed, and what that frees; others as they are. */
-async function sayingWhatToRemove(thrown: unknown, mayGo: (model: TaughtModel) => boolean): Promise<unknown> {
+async function sayingWhatToRemove(
+  thrown: unknown,
+  mayGo: (model: TaughtModel) => boolean,
+  results: Identity,
+): Promise<unknown> {
   if (!(thrown instanceof GorpError) || thrown.code !== 'store/quota') return thrown;
-  const models = (await taughtModels()).filter(mayGo).reverse();
+  const taught = (await taughtModels()).filter(mayGo).reverse();
+  const models = [
+    ...taught.map(({ model, name, bytes }) => ({ name: model ? taughtName(model) : name, bytes })),
+    ...(await largeBases(baseOf(results))),
+  ];
   if (models.length === 0) return thrown;
   const freed = models.reduce((sum, { bytes }) => sum + bytes, 0);
-  const named = models
-    .slice(0, MOST_NAMED)
-    .map(({ model, name, bytes }) => `“${model ? taughtName(model) : name}” (${formatBytes(bytes)})`);
+  const named = models.slice(0, MOST_NAMED).map(({ name, bytes }) => `“${name}” (${formatBytes(bytes)})`);
   const more = models.length - named.length;
   const last = more > 0 ? `${more} more (${formatBytes(freed)} in all)` : named.pop();
   const list = [named.join(', '), last].filter(Boolean).join(' and ');
-  const nextStep = `Under Models you can remove ${list}, or base models. Or free disk space.`;
+  const nextStep = `Under Models you can remove ${list}. Or free disk space.`;
   return new GorpError(thrown.code, thrown.message, nextStep, { cause: thrown });
+}
+
+/** Base models of the hub and copies of a person's own, the largest first. @param except the one in use. */
+async function largeBases(except: string): Promise<{ name: string; bytes: number }[]> {
+  // Where either cannot be read, there is nothing to name.
+  const stored = await openBrowserStore()
+    .then(listModels)
+    .catch(() => []);
+  const given = await (
+    await privateFolder()
+  )
+    .getDirectoryHandle(GIVEN)
+    .then((folder) => filesBelow(folder))
+    .catch(() => []);
+  const copies = new Map<string, number>();
+  for (const { path, file } of given) {
+    const name = decodeURIComponent(path.split('/')[0]);
+    copies.set(name, (copies.get(name) ?? 0) + file.size);
+  }
+  return [
+    ...stored.flatMap(({ reference, bytes }) => {
+      const [name, commit] = reference.split('@');
+      return commit === undefined || reference === except ? [] : [{ name, bytes }];
+    }),
+    ...Array.from(copies, ([name, bytes]) => ({ name, bytes })).filter(({ name }) => pickedReference(name) !== except),
+  ].sort((a, b) => b.bytes - a.bytes);
 }
 
 /** Models that an error of a full store names. */
@@ -380,7 +417,7 @@ export async function importModel(files: readonly StoredFile[]): Promise<string>
         .map((one): OutputFile => ({ path: one.path.slice(folder.length), content: () => piecesOf(one.file) }));
   await privateFolder();
   return inNewFolder(name, (target) => writeInto(target, within(name, own))).catch(async (thrown: unknown) => {
-    throw await sayingWhatToRemove(thrown, () => true);
+    throw await sayingWhatToRemove(thrown, () => true, results);
   });
 }
 

@@ -1,12 +1,11 @@
 import { useEffect, useId, useRef, useState } from 'react';
 import { explained } from '../../base/errors.ts';
-import { partOf } from '../../gorp/part/method-plan.ts';
-import { methodTitle, planOf } from '../../methods/registry.ts';
+import { methodTitle } from '../../methods/registry.ts';
 import { EMBEDDED_MODELS, embeddedModel } from '../../weights/embedded-models.ts';
 import { GALLERY } from '../../weights/gallery.ts';
 import { modelText, parseModelReference } from '../../weights/model-reference.ts';
 import { modelFilesOf } from '../../weights/picked-folder.ts';
-import { Lessons } from '../shared/Lessons.tsx';
+import { Lessons, repeatedBy } from '../shared/Lessons.tsx';
 import { type Picked, pickedFrom } from '../state/models.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import type { Teaches } from '../state/set-up-form.ts';
@@ -167,20 +166,13 @@ const CHOICES: readonly Choice[] = [
   { label: 'Files on this machine', start: 'picked:', holds: isPicked },
 ];
 
-/** The examples that replay repeats, by its source. */
-const REPEATED = {
-  examples: 'examples of them',
-  general: 'the base model’s answers to general prompts',
-  self: 'prompts of them, with the model’s own answers,',
-} as const;
-
 /** The model that the next run teaches more: what it knows, which cannot be changed. */
 export function TaughtField({ teaches: { model }, issue }: { teaches: Teaches; issue: string | undefined }) {
   const { teach } = usePage();
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   const { settings, lessons } = model;
-  const replay = partOf(planOf(settings.method), 'replay');
+  const repeated = repeatedBy(settings);
   return (
     <section className="stack" data-testid="teaches" aria-labelledby="teaches-title">
       <h2 id="teaches-title" className="label" tabIndex={-1} ref={heading}>
@@ -189,8 +181,7 @@ export function TaughtField({ teaches: { model }, issue }: { teaches: Teaches; i
       <Lessons model={model} />
       <p className="help">
         On {modelText(settings.model)}. The files of these tasks are not needed any more.
-        {replay &&
-          ` ${methodTitle(settings.method)} repeats ${REPEATED[replay.source]} while it learns: it carries those with the model.`}
+        {repeated && ` While it learns, ${methodTitle(settings.method)} repeats ${repeated}; the model carries those.`}
       </p>
       {isPicked(settings.model) && <PickedModelField issue={undefined} />}
       {issue !== undefined && <p className="help bad">{issue}</p>}

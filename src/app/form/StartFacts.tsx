@@ -143,7 +143,7 @@ export function roomText(
   const needed = state * (saves ? COPIES : 1);
   const takes = `The model will take up to ${bytes(state)} of this browser’s storage`;
   if (room >= needed) {
-    return { text: `The browser has room for the model: up to ${bytes(state)} of ${bytes(room)}.`, isGrave: false };
+    return { text: `The browser reports room for the model: up to ${bytes(state)} of ${bytes(room)}.`, isGrave: false };
   }
   const short = `${takes}${saves ? `, and ${bytes(needed)} with the checkpoints of the run` : ''}; the browser reports only ${bytes(room)} left.`;
   let freed = 0;

@@ -1,5 +1,8 @@
 import { useEffect } from 'react';
+import { partOf } from '../../gorp/part/method-plan.ts';
+import { planOf } from '../../methods/registry.ts';
 import type { ModelSummary, TaughtLesson } from '../../run/files/model-line.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
 import { scoreText } from '../state/scores.ts';
@@ -61,6 +64,19 @@ const runOfForm = ({ run, teaches, draft }: PageState): string | null =>
   run.settings?.order.join('\n') === [...teaches.model.lessons.map(({ name }) => name), ...draft.order].join('\n')
     ? (run.results?.id ?? null)
     : null;
+
+/** The examples that replay repeats, by its source. */
+const REPEATED = {
+  examples: 'examples of these tasks',
+  general: 'the base model’s answers to general prompts',
+  self: 'prompts of these tasks, with the model’s own answers',
+} as const;
+
+/** The examples that a method repeats, in words; null if it repeats none. */
+export function repeatedBy({ method }: Pick<RunSettings, 'method'>): string | null {
+  const replay = partOf(planOf(method), 'replay');
+  return replay ? REPEATED[replay.source] : null;
+}
 
 /** Labels shown of a task. */
 const MOST_LABELS = 6;

@@ -1,13 +1,13 @@
 import { createStore, get, set } from 'idb-keyval';
 import { GorpError } from '../../base/errors.ts';
 import { modelFilesOf, type PickedFile } from '../../weights/picked-folder.ts';
+import { GIVEN } from '../../worker/protocol.ts';
 import type { Picked } from './models.ts';
 
 /**
- * Copies of models that a person gave from the disk, in the browser's private file system: `given/NAME/FILE`. A page
- * loses its access to files of the disk when it reloads, so that they would have to be given again.
+ * Copies of models that a person gave from the disk, in the browser's private file system. A page loses its access to
+ * files of the disk when it reloads, so that they would have to be given again.
  */
-const FOLDER = 'given';
 /** Written last: without it a copy was cut off. */
 const COMPLETE = '.complete';
 
@@ -19,7 +19,7 @@ export interface KeptModel {
 
 async function folder(): Promise<FileSystemDirectoryHandle> {
   const root = await navigator.storage.getDirectory();
-  return root.getDirectoryHandle(FOLDER, { create: true });
+  return root.getDirectoryHandle(GIVEN, { create: true });
 }
 
 /** The files of a copy by their paths, with what completes it; none if there is no copy. */

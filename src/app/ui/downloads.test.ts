@@ -1,6 +1,8 @@
 import { createElement } from 'react';
 import { expect, test } from 'vitest';
 import { quickResults } from '../../testing/scripted-results.ts';
+import type { MethodName } from '../../methods/registry.ts';
+import type { ModelSummary } from '../../run/files/model-line.ts';
 import type { LastRound } from '../../worker/protocol.ts';
 import type { ExportsEvent } from '../../worker/protocol.ts';
 import { createTaughtModels, TaughtProvider } from '../state/taught-models.ts';
@@ -28,8 +30,8 @@ const last: LastRound = {
   },
 };
 
-/** The Results tab after a run, with a last round of that run or of another in this browser. */
-function shown(isAsked: boolean): string {
+/** The Results tab after a run, with a last round of that run or of another in this browser, which a method taught. */
+function shown(isAsked: boolean, method: MethodName = 'gorp-plus'): string {
   const page = silentPage();
   const results = quickResults('seq-lora', 1);
   page.store.setState(({ run }) => ({ run: { ...run, status: 'stopped', results, settings: results.settings } }));
@@ -38,7 +40,10 @@ function shown(isAsked: boolean): string {
     () => Promise.resolve(null),
     () => undefined,
   );
-  stored.store.setState({ last, isAsked });
+  const { settings } = quickResults(method, 1);
+  const model = { run: null, name: '', settings, commit: null, lessons: [] as unknown as ModelSummary['lessons'] };
+  const models = [{ key: 'a/1-gloss', bytes: 1, savedAt: 1, name: '1-gloss', model }];
+  stored.store.setState({ last, isAsked, models, used: 'a/1-gloss' });
   // On a server, React would render the initial state.
   const value = { ...stored, store: { ...stored.store, getInitialState: stored.store.getState } };
   return markup(page, createElement(TaughtProvider, { value }, createElement(ResultsTab)));
@@ -55,6 +60,11 @@ test('what is written is the model that the page shows, whichever another tab ha
   stored.store.setState({ last, used: 'folder/1-mails' });
   await stored.save({ what: 'zip' }, { token: '', hub: '', files: [] } as never);
   expect(sent.at(-1)).toMatchObject({ type: 'zip', key: 'folder/1-mails', model: { run: 'run' } });
+});
+
+test('sharing says what of the texts goes along in any case', () => {
+  expect(textOf(shown(true, 'er'))).toContain('holds what the method repeats while it learns: examples of these tasks');
+  expect(textOf(shown(true))).not.toContain('repeats');
 });
 
 test('saving a model is reported, also for the first one; models that were there before are not', () => {

@@ -4,7 +4,7 @@ import { DTYPE_WORDS, ONNX_DTYPES, type OnnxDtype } from '../../../onnx/dtypes.t
 import { ancestorsOf, type ModelSummary, taughtName } from '../../../run/files/model-line.ts';
 import { modelText } from '../../../weights/model-reference.ts';
 import type { StoredRound } from '../../../worker/protocol.ts';
-import { TeachMore } from '../../shared/Lessons.tsx';
+import { repeatedBy, TeachMore } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { countOf, useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
@@ -110,6 +110,7 @@ export function FilesSection() {
   const [ggufDtype, setGgufDtype] = useState<GgufDtype>('f16');
   const [withTests, setWithTests] = useState(false);
   const model = models.find(({ key }) => key === used)?.model ?? null;
+  const repeated = model && repeatedBy(model.settings);
   const rounds = listed ?? [];
   const tests = (model?.lessons ?? []).reduce((sum, lesson) => sum + lesson.tests, 0);
   const answering = useTaughtState((state) => state.answering);
@@ -198,6 +199,11 @@ export function FilesSection() {
           take={(files) => stored.take(files)}
         />
       </div>
+      {repeated !== null && (
+        <p className="about" data-testid="share-repeats">
+          The file to share also holds what the method repeats while it learns: {repeated}.
+        </p>
+      )}
       {model !== null && tests > 0 && (
         <label className="choice">
           <input
