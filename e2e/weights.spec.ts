@@ -319,5 +319,5 @@ test('files dropped anywhere are taken up where they belong, or refused with the
   }
   await page.reload();
   await page.getByTestId('start').click();
-  await expect(page.getByTestId('error-panel')).toContainText('The model’s files are needed again');
+  await expect(page.getByTestId('error-panel')).toContainText('The model’s files are needed');
 });
