@@ -7,7 +7,7 @@ import { measureParts, MINUTE, minuteParts } from '../bench/benchmark-parts.ts';
 import type { BenchHead } from '../bench/report.ts';
 import { type DeviceHost, openDevice } from '../device/choice.ts';
 import { wasmAbilities } from '../device/wasm/build.ts';
-import { abilitiesOf, requestAdapter } from '../device/webgpu/gpu.ts';
+import { factsOf, requestAdapter } from '../device/webgpu/gpu.ts';
 import { appRoot, deviceHost, webgpu } from './hosts.ts';
 import type { Abilities, BenchFunctions, BenchProgress } from './protocol.ts';
 import { defaultThreads } from './wasm-host.ts';
@@ -16,9 +16,10 @@ import { defaultThreads } from './wasm-host.ts';
 async function readAbilities({ webgpu }: Pick<DeviceHost, 'webgpu'>): Promise<Abilities> {
   const cpu = cpuAbilities();
   try {
-    const { facts, storageBuffers } = abilitiesOf(await requestAdapter(await webgpu()));
-    const adapter = { ...facts, features: [...facts.features], storageBuffers };
-    return { adapter, noAdapter: null, cpu };
+    const adapter = await requestAdapter(await webgpu());
+    const facts = factsOf(adapter);
+    const storageBuffers = adapter.limits.maxStorageBuffersPerShaderStage;
+    return { adapter: { ...facts, features: [...facts.features], storageBuffers }, noAdapter: null, cpu };
   } catch (thrown) {
     return { adapter: null, noAdapter: reportOf(thrown), cpu };
   }

@@ -36,8 +36,6 @@ export interface Gpu {
   readonly turns: Turns;
   /** Throws GorpError `device/lost` once the device is gone, `device/invalid-operation` once it has refused work. */
   check(): void;
-  /** Makes {@link check} throw this from now on. */
-  fail(reason: GorpError): void;
   /** Rejects with GorpError `device/lost` when the device is lost unexpectedly; pending otherwise. */
   readonly lost: Promise<never>;
   /** Frees every buffer and the device. */
@@ -114,13 +112,11 @@ export function isSoftware(adapter: GPUAdapter): boolean {
 
 /** Opens a device with every feature and limit that the kernels can use. @throws GorpError `gpu/no-device`. */
 export async function openAdapter(adapter: Adapter): Promise<Gpu> {
-  const requiredLimits: Record<string, number> = {};
-  for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
   let device: GPUDevice;
   try {
     device = await adapter.requestDevice({
       requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
-      requiredLimits,
+      requiredLimits: limitsOf(adapter),
     });
   } catch (cause) {
     throw new GorpError(
@@ -136,8 +132,6 @@ export async function openAdapter(adapter: Adapter): Promise<Gpu> {
 /** The facts of a device that its adapter reports. */
 export function factsOf(adapter: GPUAdapter): DeviceFacts {
   const { vendor = '', architecture = '', description = '', device = '' } = infoOf(adapter);
-  const limits: Record<string, number> = {};
-  for (const limit of WANTED_LIMITS) limits[limit] = adapter.limits[limit];
   return {
     kind: 'webgpu',
     vendor,
@@ -145,9 +139,12 @@ export function factsOf(adapter: GPUAdapter): DeviceFacts {
     description: description || device,
     software: isSoftware(adapter),
     features: [...adapter.features].sort(),
-    limits,
+    limits: limitsOf(adapter),
   };
 }
+
+const limitsOf = ({ limits }: GPUAdapter): Record<string, number> =>
+  Object.fromEntries(WANTED_LIMITS.map((name) => [name, limits[name]]));
 
 /**
  * Devices that were lost, held until their worker ends: Chromium 150's worker crashes, seconds after the graphics
@@ -193,9 +190,6 @@ function wrapDevice(device: GPUDevice, adapter: Adapter): Gpu {
     check: () => {
       if (failure !== undefined) throw failure;
     },
-    fail: (reason) => {
-      failure ??= reason;
-    },
     destroy: async () => {
       await turns.idle();
       buffers.destroyAll();
@@ -234,19 +228,4 @@ export class Answers {
       }
     }
   }
-}
-
-/** The abilities of an adapter that matter to the kernels. */
-interface AdapterAbilities {
-  readonly facts: DeviceFacts;
-  /** Storage buffers that a kernel may bind. */
-  readonly storageBuffers: number;
-}
-
-/** Reads an adapter's abilities without opening a device. */
-export function abilitiesOf(adapter: GPUAdapter): AdapterAbilities {
-  return {
-    facts: factsOf(adapter),
-    storageBuffers: adapter.limits.maxStorageBuffersPerShaderStage,
-  };
 }

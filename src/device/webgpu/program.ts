@@ -14,56 +14,6 @@ const ONE_WORKGROUP: Workgroups = [1, 1, 1];
  */
 export const bytesOfUniforms = ({ length }: readonly unknown[]): number => Math.max(1, length) * UNIFORM_ALIGNMENT;
 
-/** The parts of a program: its calls, their parameters that are in memory, and the buffers of the tensors. */
-interface Recording {
-  readonly calls: readonly Call[];
-  readonly uniforms: OwnedBuffer;
-  readonly buffers: readonly OwnedBuffer[];
-}
-
-/** A list of dispatches, recorded once and replayed: encoding it allocates nothing and compiles nothing. */
-export class GpuProgram implements Program {
-  readonly #gpu: Gpu;
-  readonly #recording: Recording;
-
-  private constructor(
-    gpu: Gpu,
-    readonly name: string,
-    recording: Recording,
-  ) {
-    this.#gpu = gpu;
-    this.#recording = recording;
-  }
-
-  /** Compiles what is new, writes the parameters, and makes the bind groups. */
-  static async record(gpu: Gpu, name: string, dispatches: readonly Dispatch[]): Promise<GpuProgram> {
-    return new GpuProgram(gpu, name, record(gpu, name, await prepare(gpu, dispatches)));
-  }
-
-  get dispatchCount(): number {
-    return this.#recording.calls.length;
-  }
-
-  /**
-   * The calls to submit.
-   *
-   * @throws Error when a buffer that it reads or writes has been destroyed.
-   */
-  get calls(): readonly Call[] {
-    this.#gpu.buffers.checkProgram(this.name, this.#recording.buffers);
-    return this.#recording.calls;
-  }
-
-  /** Encodes all calls into an open compute pass. @throws Error as {@link calls}; nothing is encoded then. */
-  encode(pass: GPUComputePassEncoder): void {
-    encodeCalls(pass, this.calls);
-  }
-
-  destroy(): void {
-    this.#recording.uniforms.destroy();
-  }
-}
-
 /** A dispatch with its pipeline and its parameters, which are immediates or lie in a uniform buffer. */
 interface Prepared extends Dispatch {
   readonly pipeline: GPUComputePipeline;
@@ -88,40 +38,82 @@ export const prepare = ({ pipelines, immediateBytes }: Gpu, dispatches: readonly
     }),
   );
 
-function record(gpu: Gpu, name: string, dispatches: readonly Prepared[]): Recording {
-  const bytes = bytesOfUniforms(dispatches.filter(({ isImmediate }) => !isImmediate));
-  const uniforms = gpu.buffers.create(`${name} parameters`, bytes, BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST);
-  const memory = gpu.buffers.memoryOf(uniforms);
-  const contents = new Uint32Array(bytes / 4);
-  let end = 0;
-  const layouts = new Map<GPUComputePipeline, GPUBindGroupLayout>(); // few kernels serve many dispatches
-  const layoutOf = (pipeline: GPUComputePipeline): GPUBindGroupLayout => {
-    const layout = layouts.get(pipeline) ?? pipeline.getBindGroupLayout(0);
-    layouts.set(pipeline, layout);
-    return layout;
-  };
-  try {
-    const recorded = dispatches.map((dispatch): Call => {
-      const { pipeline, parameters, isImmediate, tensors, workgroups } = dispatch;
-      const entries: GPUBindGroupEntry[] = tensors.map(({ buffer, offset, bytes: size }, t) => ({
-        binding: t + 1,
-        resource: { buffer: gpu.buffers.memoryOf(buffer), offset, size },
-      }));
-      const uniform = isImmediate ? undefined : { buffer: memory, offset: end };
-      if (uniform) {
-        entries.push({ binding: 0, resource: { ...uniform, size: UNIFORM_ALIGNMENT } });
-        contents.set(parameters, end / 4);
-        end += UNIFORM_ALIGNMENT;
-      }
-      const bindGroup = gpu.device.createBindGroup({ layout: layoutOf(pipeline), entries });
-      const pieces = Math.max(...workgroups);
-      return { pipeline, bindGroup, workgroups, pieces, cost: costOf(dispatch), parameters, uniform };
-    });
-    gpu.device.queue.writeBuffer(memory, 0, contents);
-    return { calls: recorded, uniforms, buffers: buffersOf(dispatches) };
-  } catch (error) {
-    uniforms.destroy();
-    throw error;
+/** A list of dispatches, recorded once and replayed: encoding it allocates nothing and compiles nothing. */
+export class GpuProgram implements Program {
+  readonly #ledger: Gpu['buffers'];
+  readonly #calls: readonly Call[];
+  readonly #uniforms: OwnedBuffer;
+  /** Those of the tensors. */
+  readonly #buffers: readonly OwnedBuffer[];
+
+  private constructor(
+    { device, buffers: ledger }: Gpu,
+    readonly name: string,
+    dispatches: readonly Prepared[],
+  ) {
+    this.#ledger = ledger;
+    this.#buffers = buffersOf(dispatches);
+    const bytes = bytesOfUniforms(dispatches.filter(({ isImmediate }) => !isImmediate));
+    this.#uniforms = ledger.create(`${name} parameters`, bytes, BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST);
+    const memory = ledger.memoryOf(this.#uniforms);
+    const contents = new Uint32Array(bytes / 4);
+    let end = 0;
+    const layouts = new Map<GPUComputePipeline, GPUBindGroupLayout>(); // few kernels serve many dispatches
+    const layoutOf = (pipeline: GPUComputePipeline): GPUBindGroupLayout => {
+      const layout = layouts.get(pipeline) ?? pipeline.getBindGroupLayout(0);
+      layouts.set(pipeline, layout);
+      return layout;
+    };
+    try {
+      this.#calls = dispatches.map((dispatch): Call => {
+        const { pipeline, parameters, isImmediate, tensors, workgroups } = dispatch;
+        const entries: GPUBindGroupEntry[] = tensors.map(({ buffer, offset, bytes: size }, t) => ({
+          binding: t + 1,
+          resource: { buffer: ledger.memoryOf(buffer), offset, size },
+        }));
+        const uniform = isImmediate ? undefined : { buffer: memory, offset: end };
+        if (uniform) {
+          entries.push({ binding: 0, resource: { ...uniform, size: UNIFORM_ALIGNMENT } });
+          contents.set(parameters, end / 4);
+          end += UNIFORM_ALIGNMENT;
+        }
+        const bindGroup = device.createBindGroup({ layout: layoutOf(pipeline), entries });
+        const pieces = Math.max(...workgroups);
+        return { pipeline, bindGroup, workgroups, pieces, cost: costOf(dispatch), parameters, uniform };
+      });
+      device.queue.writeBuffer(memory, 0, contents);
+    } catch (error) {
+      this.#uniforms.destroy();
+      throw error;
+    }
+  }
+
+  /** Compiles what is new, writes the parameters, and makes the bind groups. */
+  static async record(gpu: Gpu, name: string, dispatches: readonly Dispatch[]): Promise<GpuProgram> {
+    return new GpuProgram(gpu, name, await prepare(gpu, dispatches));
+  }
+
+  get dispatchCount(): number {
+    return this.#calls.length;
+  }
+
+  /**
+   * The calls to submit.
+   *
+   * @throws Error when a buffer that it reads or writes has been destroyed.
+   */
+  get calls(): readonly Call[] {
+    this.#ledger.checkProgram(this.name, this.#buffers);
+    return this.#calls;
+  }
+
+  /** Encodes all calls into an open compute pass. @throws Error as {@link calls}; nothing is encoded then. */
+  encode(pass: GPUComputePassEncoder): void {
+    encodeCalls(pass, this.calls);
+  }
+
+  destroy(): void {
+    this.#uniforms.destroy();
   }
 }
 

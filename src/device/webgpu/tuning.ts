@@ -49,13 +49,8 @@ export class Tuning implements AdapterTraits {
   /** Whether the run allows operands of products to be rounded to 16-bit floats. Requires `shader-f16`. */
   halves = false;
 
-  /** The kernel of attention until it has been measured. */
-  readonly startAttention: AttentionVariant;
-
   /** @param isSoftware whether the device computes on the CPU. */
-  constructor(readonly isSoftware = true) {
-    [this.startAttention] = attentionVariantsOf(isSoftware);
-  }
+  constructor(readonly isSoftware = true) {}
 
   /** The kernel for a product; {@link startVariant} until measured. */
   variantOf(shape: MatmulShape): MatmulVariant {
@@ -68,13 +63,14 @@ export class Tuning implements AdapterTraits {
     return startVariant(shape, this);
   }
 
-  /** The kernel of an attention or of one of its gradients; {@link startAttention} until measured. */
+  /** The kernel of an attention or of one of its gradients; the first one until measured. */
   attentionOf(form: AttentionForm, d: number): AttentionVariant {
-    if (this.isSoftware) return this.startAttention;
+    const [start] = attentionVariantsOf(this.isSoftware);
+    if (this.isSoftware) return start;
     const shapeClass = nameOfClass({ form, d });
     const chosen = this.#attention.get(shapeClass);
     if (chosen === undefined) this.#want({ of: 'attention', shapeClass, form, d });
-    return chosen ?? this.startAttention;
+    return chosen ?? start;
   }
 
   /** @param shapeClass from {@link nameOfClass}. */
