@@ -97,6 +97,9 @@ export const roundOfRun = ({ progress, results }: Pick<PageRun, 'progress' | 're
 export const isActive = (status: RunStatus): boolean =>
   status !== 'idle' && status !== 'finished' && status !== 'stopped' && status !== 'failed';
 
+/** Whether models can be removed from the browser: not during a run, unless it is paused, perhaps for want of room. */
+export const canRemoveModels = (status: RunStatus): boolean => !isActive(status) || status === 'paused';
+
 /** Whether the person has asked for the end. */
 const isEnding = (status: RunStatus): boolean => status === 'stopping' || status === 'keeping';
 

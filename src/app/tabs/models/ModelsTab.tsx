@@ -7,7 +7,7 @@ import type { KeptModel } from '../../state/kept-models.ts';
 import { roomLeft } from '../../state/models.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { paceTexts } from '../../state/phase.ts';
-import { isActive } from '../../state/run-state.ts';
+import { canRemoveModels, isActive } from '../../state/run-state.ts';
 import { useTaughtState } from '../../state/taught-models.ts';
 import { ErrorText, ProgressBar, Section } from '../../ui/blocks.tsx';
 import { AskTwice } from '../../ui/controls.tsx';
@@ -132,7 +132,7 @@ function Eviction() {
 }
 
 /** The models stored in this browser. */
-function StoredModels() {
+export function StoredModels() {
   const stored = usePageState((state) => state.models.stored);
   const kept = usePageState(({ keptModels }) => keptModels);
   if (stored === null) return <p className="second">Loading…</p>;
@@ -164,11 +164,21 @@ function StoredModels() {
   );
 }
 
+type Base = Pick<ModelSummary, 'settings' | 'commit'>;
+
+/** Whether a base model can be removed: not that of a run which is on. */
+const useCanRemove = (isBase: (base: Base) => boolean): boolean =>
+  usePageState(({ run: { status, settings, results } }) => {
+    if (!isActive(status) || settings === null) return true;
+    return canRemoveModels(status) && !isBase({ settings, commit: results?.model.commit ?? null });
+  });
+
 /** A copy of a model of this machine. */
 function KeptRow({ model: { name, bytes: size } }: { model: KeptModel }) {
   const { chooseModel, removeKept } = usePage();
   const active = usePageState(({ run }) => isActive(run.status));
   const model = pickedReference(name);
+  const canRemove = useCanRemove(({ settings }) => settings.model === model);
   const needed = useTaughtState(({ models }) => models.filter((one) => one.model?.settings.model === model).length);
   return (
     <tr>
@@ -193,7 +203,7 @@ function KeptRow({ model: { name, bytes: size } }: { model: KeptModel }) {
           what={needed === 0 ? '' : `: ${needing(needed)} it, and would ask for its files`}
           isShort
           className="act"
-          isDisabled={active}
+          isDisabled={!canRemove}
           act={() => void removeKept(name)}
         />
       </td>
@@ -205,6 +215,7 @@ function Row({ model }: { model: StoredModel }) {
   const { chooseModel, models } = usePage();
   const busy = usePageState((state) => state.models.work !== null);
   const active = usePageState(({ run }) => isActive(run.status));
+  const canRemove = useCanRemove((base) => isBaseOf(model, base));
   const name = nameOf(model);
   const needed = useTaughtState(
     ({ models: all }) => all.filter((one) => one.model && isBaseOf(model, one.model)).length,
@@ -257,7 +268,7 @@ function Row({ model }: { model: StoredModel }) {
           what={neededText(needed)}
           isShort
           className="act"
-          isDisabled={busy || active}
+          isDisabled={busy || !canRemove}
           act={() => models.remove(model.folder)}
         />
       </td>
@@ -266,7 +277,7 @@ function Row({ model }: { model: StoredModel }) {
 }
 
 /** Whether a model was taught on a stored one. */
-function isBaseOf(stored: StoredModel, { settings, commit }: ModelSummary): boolean {
+function isBaseOf(stored: StoredModel, { settings, commit }: Base): boolean {
   const embedded = embeddedIn(stored);
   if (embedded) return settings.model === embedded.reference;
   return stored.reference === atCommit(settings.model, commit);

@@ -4,7 +4,7 @@ import { modelText } from '../../../weights/model-reference.ts';
 import type { TaughtModel } from '../../../worker/protocol.ts';
 import { Lessons } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import { isActive } from '../../state/run-state.ts';
+import { canRemoveModels, isActive } from '../../state/run-state.ts';
 import { useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
 import { ErrorText, Section } from '../../ui/blocks.tsx';
 import { AskTwice } from '../../ui/controls.tsx';
@@ -79,8 +79,7 @@ export function TaughtModels() {
   const status = usePageState(({ run }) => run.status);
   const [budget, setBudget] = useState(readBudget);
   const field = useId();
-  // A paused run, which may wait for room, does not prevent it.
-  const mayRemove = canRemove && (!isActive(status) || status === 'paused');
+  const mayRemove = canRemove && canRemoveModels(status);
   const total = models.reduce((sum, model) => sum + model.bytes, 0);
   const offered = overBudget(models, budget, used);
   const freed = models.reduce((sum, { key, bytes }) => sum + (offered.includes(key) ? bytes : 0), 0);

@@ -1,6 +1,12 @@
+import { createElement } from 'react';
 import { expect, it } from 'vitest';
 import type { ModelSummary } from '../../../run/files/model-line.ts';
+import { quickResults } from '../../../testing/scripted-results.ts';
 import type { TaughtModel } from '../../../worker/protocol.ts';
+import type { RunStatus } from '../../state/run-state.ts';
+import { createTaughtModels, TaughtProvider } from '../../state/taught-models.ts';
+import { markup, silentPage } from '../../testing/markup.ts';
+import { StoredModels } from './ModelsTab.tsx';
 import { inTrees, overBudget } from './TaughtModels.tsx';
 
 const GIB = 2 ** 30;
@@ -42,4 +48,30 @@ it('puts each model below the one that it was taught from, with branches, and wh
     '2 deep',
     '0 broken',
   ]);
+});
+
+it('removes base models while a run waits for room, but never its own', () => {
+  const { settings } = quickResults('gorp', 1);
+  const removable = (status: RunStatus): string[] => {
+    const page = silentPage();
+    page.store.setState(({ run, models }) => ({
+      run: { ...run, status, settings: { ...settings, model: 'picked:own' } },
+      models: { ...models, stored: [] },
+      keptModels: ['own', 'other'].map((name) => ({ name, bytes: 1 })),
+    }));
+    const value = createTaughtModels(
+      () => ({ send: () => undefined, close: () => undefined }),
+      () => Promise.resolve(null),
+      () => undefined,
+    );
+    const html = markup(page, createElement(TaughtProvider, { value }, createElement(StoredModels)));
+    const buttons = html.match(/<button[^>]*aria-label="Remove… the copy of [^>]*>/g) ?? [];
+    expect(buttons).toHaveLength(2);
+    return buttons.flatMap((button) =>
+      button.includes('disabled=""') ? [] : [/copy of (\w+)/.exec(button)?.[1] ?? ''],
+    );
+  };
+  expect(removable('running')).toEqual([]);
+  expect(removable('paused')).toEqual(['other']);
+  expect(removable('finished')).toEqual(['own', 'other']);
 });
