@@ -6,7 +6,7 @@ import { GorpError } from '../../src/base/errors.ts';
 import { removeDrafts, writeDurably } from '../../src/cli/durable-write.ts';
 import { FileLock } from '../../src/cli/file-lock.ts';
 import { named } from '../../src/cli/round-folder.ts';
-import { type RunLine, lineOf, parseLine } from '../../src/run/results/results.ts';
+import { type RunLine, lineOf, parseLine, parseLines } from '../../src/run/results/results.ts';
 
 /** A complete part of at least so many bytes is packed. */
 const PACKED_FROM = 256 * 1024;
@@ -116,11 +116,8 @@ export class PartRuns {
     const known = this.#lines.get(file);
     if (known?.signature === signature) return known.runs;
     const bytes = signature === '' ? null : await readFile(file).catch(missing);
-    const lines = bytes === null ? [] : (file === this.#packed ? unpacked(bytes, file) : bytes.toString()).split('\n');
-    // After the last line feed is nothing, a line that lacks only its line feed, or what a crash of an earlier version
-    // left of one: its run is made again.
-    if (!isWhole(lines.at(-1) ?? '')) lines.pop();
-    const runs = lines.map((line, i) => parseLine(line, `${file}, line ${i + 1}`));
+    const text = file === this.#packed && bytes !== null ? unpacked(bytes, file) : bytes?.toString();
+    const runs = parseLines(text ?? '', file); // a run that a crash of an earlier version cut off is made again
     this.#lines.set(file, { signature, runs });
     return runs;
   }
@@ -182,15 +179,6 @@ function unpacked(bytes: Buffer, file: string): string {
       'Restore the file from a copy, or delete it to repeat its runs.',
       { cause },
     );
-  }
-}
-
-function isWhole(line: string): boolean {
-  try {
-    JSON.parse(line);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -21,7 +21,7 @@ import {
   storedTheme,
 } from './state/preferences.ts';
 import { browserQueue } from './state/queue.ts';
-import { openWorkerSession, watched } from './state/session.ts';
+import { openWorkerSession, watched } from './state/run-manager.ts';
 import { browserAddress } from './state/sharing.ts';
 import { browserTasks } from './state/task-store.ts';
 import { createTableClient, openTablesWorker } from './state/tasks.ts';

@@ -3,7 +3,6 @@ import { GorpError } from '../base/errors.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
-import type { Distilling } from '../graph/ops/distillation.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
 import { embedding } from '../graph/ops/embedding.ts';
 import { SPAN_FIELDS, spanTable } from '../graph/ops/attention.ts';
@@ -17,10 +16,9 @@ import {
   tiedDecoderNames,
 } from './decoder-config.ts';
 import { TextGeneration, type TokensRead, type Writer } from './generation.ts';
-import { InputBuffers, LabelInputs } from './input-buffers.ts';
+import { InputBuffers, LabelledBatch, RowsOfTokens } from './input-buffers.ts';
 import { forPrompts, type Layers } from './layers.ts';
 import type { Generation, GenerationSizes, Network, TokenCounts, TrainingBatch } from './network.ts';
-import { PromptMeans, RowsOfTokens } from './prompt-means.ts';
 import { rotaryTable } from './rotary-angles.ts';
 import { sourceTokens, spansOf, tokensRead } from './token-list.ts';
 
@@ -143,7 +141,7 @@ export class DecoderNetwork implements Network {
   }
 }
 
-class DecoderTrainingBatch implements TrainingBatch {
+class DecoderTrainingBatch extends LabelledBatch {
   readonly #network: DecoderNetwork;
   readonly #constants: Constants;
   readonly #sizes: BatchSizes;
@@ -153,11 +151,10 @@ class DecoderTrainingBatch implements TrainingBatch {
   readonly #spans: Tensor; // u32 [R, 6]
   readonly #predicting: Tensor; // u32 [1, L]
   readonly #counts: TokenCounts; // f32 [1, N]
-  readonly #labels: LabelInputs; // [1, L]
-  readonly #means: PromptMeans;
   readonly #rowsOf: RowsOfTokens;
 
   constructor(network: DecoderNetwork, constants: Constants, sizes: BatchSizes, inputs: InputBuffers) {
+    super(inputs, sizes, 'model.embed_tokens.weight');
     this.#network = network;
     this.#constants = constants;
     this.#sizes = sizes;
@@ -171,8 +168,6 @@ class DecoderTrainingBatch implements TrainingBatch {
       counts: inputs.make('rows of tokens', [1, N], 'f32'),
       roots: inputs.make('roots of rows of tokens', [1, N], 'f32'),
     };
-    this.#labels = new LabelInputs(inputs, sizes);
-    this.#means = new PromptMeans(inputs, sizes);
     this.#rowsOf = new RowsOfTokens(inputs, sizes);
   }
 
@@ -185,22 +180,12 @@ class DecoderTrainingBatch implements TrainingBatch {
     this.#inputs.write(this.#predicting, list.predicting);
     this.#inputs.write(this.#counts.counts, list.counts);
     this.#inputs.write(this.#counts.roots, list.counts.map(Math.sqrt));
-    this.#labels.write(list.labels, labelTokens);
-    this.#means.write(rows.map(({ source }) => source));
+    this.writeLabels(
+      list.labels,
+      labelTokens,
+      rows.map(({ source }) => source),
+    );
     this.#rowsOf.write(list.rowOf);
-  }
-
-  loss(g: Graph, layers: Layers): Tensor {
-    return this.#labels.loss(g, this.predictions(g, layers));
-  }
-
-  distilled(g: Graph, layers: Layers, teacher: Layers, by: Distilling): { loss: Tensor; divergence: Tensor } {
-    const [own, other] = [this.predictions(g, layers), this.predictions(g, teacher)];
-    return this.#labels.distilled(g, own, other, by);
-  }
-
-  promptMeans(g: Graph, layers: Layers): Tensor {
-    return this.#means.record(g, layers.parameter('model.embed_tokens.weight'));
   }
 
   predictions(g: Graph, layers: Layers): Projection {

@@ -7,11 +7,10 @@ import type { Projection } from '../graph/ops/chunked-logits.ts';
 import { type GenerationState, nextToken } from '../graph/ops/generation.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { placeIn, sizeOf, storageOf, type Tensor } from '../graph/tensor.ts';
-import { InputBuffers } from './input-buffers.ts';
+import { InputBuffers, PromptMeans, RowsOfTokens } from './input-buffers.ts';
 import { type ForTokens, forPrompts, type KeyMemory, type KeyValue, type Layers } from './layers.ts';
 import type { LabelTree, TreeSizes } from './label-tree.ts';
 import type { Generation, GenerationSizes, Ranking } from './network.ts';
-import { PromptMeans, RowsOfTokens } from './prompt-means.ts';
 import { keysOf, listTexts, spansOf } from './token-list.ts';
 
 /** A list of tokens as a graph reads it. */

@@ -1,4 +1,4 @@
-import type { BatchSizes } from '../base/batch.ts';
+import type { Batch, BatchSizes } from '../base/batch.ts';
 import type { BufferPurpose } from '../base/buffer-purpose.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Copy, Device, Values } from '../device/device.ts';
@@ -6,8 +6,12 @@ import type { Graph } from '../graph/graph.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
 import { type Choices, crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { type Distilling, distillation } from '../graph/ops/distillation.ts';
+import { embedding } from '../graph/ops/embedding.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
+import { batchedMatmul } from '../graph/ops/matmul.ts';
 import { type DataType, type Tensor, plainTensor, storageOf, storeTensor } from '../graph/tensor.ts';
+import type { Layers } from './layers.ts';
+import type { TokenCounts, TrainingBatch } from './network.ts';
 
 /** Makes persistent tensors that the host writes: batches, masks, the state of generation. */
 export class InputBuffers {
@@ -119,39 +123,144 @@ export class InputBuffers {
   }
 }
 
-/** Labels of a batch on the device, and the weights of their tokens in the loss. */
-export class LabelInputs {
+/**
+ * The mean embedding of every prompt of a batch, without padding or answer: what layers that depend on the prompt are
+ * computed from. Takes memory only once a graph needs it.
+ */
+export class PromptMeans {
   readonly #inputs: InputBuffers;
+  readonly #sizes: { readonly sources: number; readonly tokens: number };
+  #prompts: readonly (readonly number[])[] = [];
+  #buffers: { readonly ids: Tensor; readonly weights: Tensor } | undefined;
 
-  /** i32, below 0 for no label. */
-  readonly labels: Tensor;
-  /** f32, one for each: loss mask over its divisor. */
-  readonly weights: Tensor;
-
-  constructor(inputs: InputBuffers, { labels }: Pick<BatchSizes, 'labels'>) {
+  /** @param sizes number of prompts, and of the tokens of all. */
+  constructor(inputs: InputBuffers, sizes: { readonly sources: number; readonly tokens: number }) {
     this.#inputs = inputs;
-    this.labels = inputs.make('labels', [1, labels], 'i32');
-    this.weights = inputs.make('loss weights', [labels], 'f32');
+    this.#sizes = sizes;
   }
 
-  /** @param tokens over which the loss is averaged. */
-  write(labels: Int32Array<ArrayBuffer>, tokens: number): void {
-    this.#inputs.write(this.labels, labels);
+  /** Sets the prompts; the mean of a missing or empty one is 0. */
+  write(prompts: readonly (readonly number[])[]): void {
+    this.#prompts = prompts;
+    if (this.#buffers) this.#writeTo(this.#buffers);
+  }
+
+  #writeTo({ ids, weights }: { readonly ids: Tensor; readonly weights: Tensor }): void {
+    const { sources, tokens: N } = this.#sizes;
+    const tokens = new Uint32Array(N);
+    const shares = new Float32Array(sources * N);
+    let at = 0;
+    this.#prompts.forEach((prompt, row) => {
+      tokens.set(prompt, at);
+      shares.fill(1 / prompt.length, row * N + at, row * N + (at += prompt.length));
+    });
+    this.#inputs.write(ids, tokens);
+    this.#inputs.write(weights, shares);
+  }
+
+  /** Records the means [1, sources, D]. @param table the token embedding, [V, D]. */
+  record(g: Graph, table: Tensor): Tensor {
+    const { sources, tokens: N } = this.#sizes;
+    if (this.#buffers === undefined) {
+      this.#buffers = {
+        ids: this.#inputs.make('tokens of prompts', [1, N], 'u32'),
+        weights: this.#inputs.make('weights of prompts', [1, sources, N], 'f32'), // 1 / length for own tokens, else 0
+      };
+      this.#writeTo(this.#buffers);
+    }
+    const tokens = embedding(g, table, this.#buffers.ids); // [1, N, D]
+    return batchedMatmul(g, this.#buffers.weights, tokens, { layout: 'nn' });
+  }
+}
+
+/** The prompt of every token of a list. Takes memory only once a graph needs it. */
+export class RowsOfTokens {
+  readonly #inputs: InputBuffers;
+  readonly #sizes: { readonly tokens: number; readonly sources: number };
+  readonly #ofCopies = new Map<number, Tensor>();
+  #rowOf: Uint32Array;
+
+  constructor(inputs: InputBuffers, sizes: { readonly tokens: number; readonly sources: number }) {
+    this.#inputs = inputs;
+    this.#sizes = sizes;
+    this.#rowOf = new Uint32Array(sizes.tokens);
+  }
+
+  /** @param rowOf of the tokens of one list. */
+  write(rowOf: Uint32Array): void {
+    this.#rowOf = rowOf;
+    for (const [copies, tensor] of this.#ofCopies) this.#writeTo(tensor, copies);
+  }
+
+  #writeTo(tensor: Tensor, copies: number): void {
+    const { tokens: N, sources } = this.#sizes;
+    const row = (i: number): number => Math.floor(i / N) * sources + this.#rowOf[i % N];
     this.#inputs.write(
-      this.weights,
-      Float32Array.from(labels, (label) => (label >= 0 ? 1 / tokens : 0)),
+      tensor,
+      Uint32Array.from({ length: copies * N }, (_, i) => row(i)),
     );
   }
 
-  /** The loss [1]. @param own the logits of the tokens that predict the labels. */
-  loss(g: Graph, own: Projection): Tensor {
-    return crossEntropy(g, own, this.labels, this.weights);
+  /** u32 [copies, N]: the row of every token in each of several lists of all rows. */
+  of(copies: number): Tensor {
+    const known = this.#ofCopies.get(copies);
+    if (known) return known;
+    const made = this.#inputs.make('rows of tokens', [copies, this.#sizes.tokens], 'u32');
+    this.#ofCopies.set(copies, made);
+    this.#writeTo(made, copies);
+    return made;
+  }
+}
+
+/** A batch with its labels, the weights of their tokens in the loss, and its prompts. A family adds what its model reads. */
+export abstract class LabelledBatch implements TrainingBatch {
+  readonly #inputs: InputBuffers;
+  /** i32 [1, L], below 0 for no label. */
+  readonly #labels: Tensor;
+  /** f32 [L]: loss mask over its divisor. */
+  readonly #weights: Tensor;
+  readonly #means: PromptMeans;
+  readonly #embedding: string;
+
+  /** @param embedding name of the token embedding. */
+  constructor(inputs: InputBuffers, sizes: BatchSizes, embedding: string) {
+    this.#inputs = inputs;
+    this.#labels = inputs.make('labels', [1, sizes.labels], 'i32');
+    this.#weights = inputs.make('loss weights', [sizes.labels], 'f32');
+    this.#means = new PromptMeans(inputs, sizes);
+    this.#embedding = embedding;
   }
 
-  /** The loss, and the divergence from a teacher's logits (docs/method.md, eq. (29)). */
-  distilled(g: Graph, own: Projection, teacher: Projection, by: Distilling): { loss: Tensor; divergence: Tensor } {
-    const weight = { ...this.weights, shape: [1, this.weights.elements] };
-    const divergence = distillation(g, own, teacher, { labels: this.labels, weight }, by);
-    return { loss: this.loss(g, own), divergence };
+  abstract write(rows: Batch, labelTokens?: number): void;
+  abstract predictions(g: Graph, layers: Layers): Projection;
+  abstract counts(layer: string): TokenCounts;
+
+  /** @param tokens over which the loss is averaged. @param prompts one for each source. */
+  protected writeLabels(
+    labels: Int32Array<ArrayBuffer>,
+    tokens: number,
+    prompts: readonly (readonly number[])[],
+  ): void {
+    this.#inputs.write(this.#labels, labels);
+    this.#inputs.write(
+      this.#weights,
+      Float32Array.from(labels, (label) => (label >= 0 ? 1 / tokens : 0)),
+    );
+    this.#means.write(prompts);
+  }
+
+  loss(g: Graph, layers: Layers): Tensor {
+    return crossEntropy(g, this.predictions(g, layers), this.#labels, this.#weights);
+  }
+
+  distilled(g: Graph, layers: Layers, teacher: Layers, by: Distilling): { loss: Tensor; divergence: Tensor } {
+    const [own, other] = [this.predictions(g, layers), this.predictions(g, teacher)];
+    const weight = { ...this.#weights, shape: [1, this.#weights.elements] };
+    const divergence = distillation(g, own, other, { labels: this.#labels, weight }, by);
+    return { loss: crossEntropy(g, own, this.#labels, this.#weights), divergence };
+  }
+
+  promptMeans(g: Graph, layers: Layers): Tensor {
+    return this.#means.record(g, layers.parameter(this.#embedding));
   }
 }

@@ -4,10 +4,9 @@ import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { SPAN_FIELDS, type Span, spanTable } from '../graph/ops/attention.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
-import type { Distilling } from '../graph/ops/distillation.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { TextGeneration, type Writer } from './generation.ts';
-import { InputBuffers, LabelInputs } from './input-buffers.ts';
+import { InputBuffers, LabelledBatch, RowsOfTokens } from './input-buffers.ts';
 import { type Layers, forPrompts } from './layers.ts';
 import {
   type Generation,
@@ -17,7 +16,6 @@ import {
   type TokenCounts,
   type TrainingBatch,
 } from './network.ts';
-import { PromptMeans, RowsOfTokens } from './prompt-means.ts';
 import {
   type T5Config,
   isRedundantT5Name,
@@ -150,7 +148,7 @@ export class T5Network implements Network {
   }
 }
 
-class T5TrainingBatch implements TrainingBatch {
+class T5TrainingBatch extends LabelledBatch {
   readonly #config: Laying;
   readonly #model: (layers: T5Layers) => T5;
   readonly #sizes: BatchSizes;
@@ -163,12 +161,11 @@ class T5TrainingBatch implements TrainingBatch {
   readonly #sourceSpans: Tensor;
   readonly #answerSpans: Tensor;
   readonly #crossSpans: Tensor;
-  readonly #labels: LabelInputs; // [1, L]
-  readonly #means: PromptMeans;
   readonly #sourceRows: RowsOfTokens;
   readonly #answerRows: RowsOfTokens;
 
   constructor(config: Laying, model: (layers: T5Layers) => T5, sizes: BatchSizes, inputs: InputBuffers) {
+    super(inputs, sizes, 'shared.weight');
     this.#config = config;
     this.#model = model;
     this.#sizes = sizes;
@@ -182,8 +179,6 @@ class T5TrainingBatch implements TrainingBatch {
     this.#sourceSpans = spans('source spans', sources + 1);
     this.#answerSpans = spans('decoder spans', rows + 1);
     this.#crossSpans = spans('cross spans', crossSpansOf(sizes));
-    this.#labels = new LabelInputs(inputs, sizes);
-    this.#means = new PromptMeans(inputs, sizes);
     this.#sourceRows = new RowsOfTokens(inputs, sizes);
     this.#answerRows = new RowsOfTokens(inputs, { tokens: L, sources });
   }
@@ -197,24 +192,10 @@ class T5TrainingBatch implements TrainingBatch {
     this.#inputs.write(this.#sourceSpans, spanTable(source.spans, this.#sourceSpans.shape[0]));
     this.#inputs.write(this.#answerSpans, spanTable(answer.spans, this.#answerSpans.shape[0]));
     this.#inputs.write(this.#crossSpans, spanTable(cross, this.#crossSpans.shape[0]));
-    this.#labels.write(labels, labelTokens);
     const { sources, of } = sourcesOf(rows, this.#config.shares);
-    this.#means.write(sources);
+    this.writeLabels(labels, labelTokens, sources);
     this.#sourceRows.write(source.rowOf);
     this.#answerRows.write(answer.rowOf.map((row) => of[row] ?? 0));
-  }
-
-  loss(g: Graph, layers: Layers): Tensor {
-    return this.#labels.loss(g, this.predictions(g, layers));
-  }
-
-  distilled(g: Graph, layers: Layers, teacher: Layers, by: Distilling): { loss: Tensor; divergence: Tensor } {
-    const [own, other] = [this.predictions(g, layers), this.predictions(g, teacher)];
-    return this.#labels.distilled(g, own, other, by);
-  }
-
-  promptMeans(g: Graph, layers: Layers): Tensor {
-    return this.#means.record(g, layers.parameter('shared.weight'));
   }
 
   predictions(g: Graph, layers: Layers): Projection {

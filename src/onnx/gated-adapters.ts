@@ -1,6 +1,6 @@
 import type { ByPrompt, TrainedChanges } from '../weights/exports/merge.ts';
 import type { GraphBuilder, Value } from './graph-builder.ts';
-import type { AdaptersByPrompt } from './graph-weights.ts';
+import { type AdaptersByPrompt, transposed } from './graph-weights.ts';
 
 /** Begins the names of the tensors of adapters and gates, which differ from round to round. */
 const GATED = 'gated/';
@@ -37,14 +37,16 @@ export class GatedAdapters implements AdaptersByPrompt {
     // All gates one after another: [tasks · width, D], [tasks · D, width], [tasks, D].
     const read = (part: 'first' | 'second' | 'key'): Promise<Float32Array> => this.#gates.read(`gate/${part}`);
     const silu = (x: Value): Value => g.node('Mul', [x, g.node('Sigmoid', [x])]);
-    const first = g.weight(`${GATED}first`, 'f32', [D, n * width], async () => turned(await read('first'), n * width));
+    const first = g.weight(`${GATED}first`, 'f32', [D, n * width], async () =>
+      transposed(await read('first'), n * width, D),
+    );
     const hidden = silu(g.node('MatMul', [means, first])); // [B, 1, n · width]
     const apart = g.node('Reshape', [hidden, g.ints(0, n, 1, width)]); // [B, n, 1, width]
     const second = g.weight(`${GATED}second`, 'f32', [1, n, width, D], async () => {
-      const all = await read('second');
-      return joined(
-        Array.from({ length: n }, (_, task) => turned(all.slice(task * D * width, (task + 1) * D * width), D)),
-      );
+      const [all, size] = [await read('second'), D * width];
+      const into = new Float32Array(all.length);
+      for (let at = 0; at < all.length; at += size) into.set(transposed(all.slice(at, at + size), D, width), at);
+      return into;
     });
     const last = silu(g.node('MatMul', [apart, second])); // [B, n, 1, D]
     const ones = g.weight(`${GATED}ones`, 'f32', [D], () => Promise.resolve(new Float32Array(D).fill(1)));
@@ -87,29 +89,13 @@ export class GatedAdapters implements AdaptersByPrompt {
       if (pair === undefined) throw new Error(`${layer} has no adapter`);
       return pair[which];
     };
-    const A = g.weight(`${GATED}${layer}.A`, 'f32', [inputs, R], async () => turned(await part('A'), R));
+    const A = g.weight(`${GATED}${layer}.A`, 'f32', [inputs, R], async () => transposed(await part('A'), R, inputs));
     const B = g.weight(`${GATED}${layer}.B`, 'f32', [R, out], async () =>
-      turned(await part('B'), out).map((value) => value * changes.scaling),
+      transposed(await part('B'), out, R).map((value) => value * changes.scaling),
     );
     const counted = g.node('Mul', [g.node('MatMul', [x, A]), this.#factors]); // [B, T, R]
     return g.node('Add', [y, g.node('MatMul', [counted, B])]);
   }
-}
-
-/** W [rows, columns] → Wᵀ. */
-function turned(values: Float32Array, rows: number): Float32Array {
-  const columns = values.length / rows;
-  return Float32Array.from(values, (_, at) => values[(at % rows) * columns + Math.floor(at / rows)]);
-}
-
-function joined(all: readonly Float32Array[]): Float32Array {
-  const into = new Float32Array(all.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const one of all) {
-    into.set(one, at);
-    at += one.length;
-  }
-  return into;
 }
 
 /** Keys whose product with a vector of length √D is the score; a key of 0 scores 0. */

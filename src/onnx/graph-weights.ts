@@ -219,7 +219,7 @@ export class GraphWeights {
 const TILE = 32;
 
 /** W [rows, columns] → Wᵀ [columns, rows], tile by tile: strided writes of a whole matrix would miss every cache. */
-function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
+export function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
   const into = new Float32Array(values.length);
   for (let row = 0; row < rows; row += TILE) {
     for (let column = 0; column < columns; column += TILE) {

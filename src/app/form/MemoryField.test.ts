@@ -32,7 +32,6 @@ function shown(plan: MemoryPlan, memoryBudget: number | null): string {
     generalText: null,
     tokensOfStep: 8,
     tokensOfRow: 1,
-    sharesInTraining: false,
     sharesBeginnings: false,
   };
   page.store.setState({ memoryPlan: { status: 'planned', plan, effort }, memoryBudget });

@@ -84,25 +84,58 @@ function refusal(typed: string | null, { integer, shares, range }: NumberField):
 
 function ChoiceSetting({ field, settings }: Omit<Props<ChoiceField>, 'issue'>) {
   const { edit } = usePage();
+  return (
+    <ChoiceRow
+      label={field.label}
+      width={styles.broad}
+      mark={{ 'data-setting': field.id }}
+      options={field.options}
+      value={field.read(settings)}
+      choose={(value) => edit((draft) => field.write(draft, value))}
+      help={field.help}
+    />
+  );
+}
+
+/** A row of the form with a choice. */
+export function ChoiceRow({
+  label,
+  width = '',
+  mark,
+  options,
+  value,
+  choose,
+  help,
+}: {
+  label: string;
+  /** A class. */
+  width?: string | undefined;
+  /** The attribute by which it is found. */
+  mark: Readonly<Record<`data-${string}`, string>>;
+  options: readonly { value: string; label: string }[];
+  value: string;
+  choose: (value: string) => void;
+  help: string;
+}) {
   const id = useId();
   return (
-    <div className={`${styles.row} ${styles.broad}`}>
-      <label htmlFor={id}>{field.label}</label>
+    <div className={`${styles.row} ${width}`}>
+      <label htmlFor={id}>{label}</label>
       <select
         id={id}
-        data-setting={field.id}
-        value={field.read(settings)}
+        {...mark}
+        value={value}
         aria-describedby={`${id}-help`}
-        onChange={({ target }) => edit((draft) => field.write(draft, target.value))}
+        onChange={({ target }) => choose(target.value)}
       >
-        {field.options.map(({ value, label }) => (
-          <option key={value} value={value}>
-            {label}
+        {options.map((one) => (
+          <option key={one.value} value={one.value}>
+            {one.label}
           </option>
         ))}
       </select>
       <p id={`${id}-help`} className="help">
-        {field.help}
+        {help}
       </p>
     </div>
   );

@@ -11,7 +11,7 @@ import styles from './form.module.css';
 import { MemoryField } from './MemoryField.tsx';
 import { ModelField, TaughtField } from './ModelField.tsx';
 import { OrderField } from './OrderField.tsx';
-import { DeviceField, PreviewField, SettingField } from './SettingField.tsx';
+import { ChoiceRow, DeviceField, PreviewField, SettingField } from './SettingField.tsx';
 import { ShareSetUp } from './Sharing.tsx';
 import { TrainedLayersField } from './TrainedLayersField.tsx';
 
@@ -20,28 +20,20 @@ function CheckpointField() {
   const { prefer } = usePage();
   const minutes = usePageState(({ checkpointMinutes }) => checkpointMinutes);
   const size = usePageState(({ memoryPlan }) => (memoryPlan.status === 'planned' ? memoryPlan.plan.checkpoint : null));
-  const id = useId();
+  const room = minutes > 0 && size !== null ? ` Stores two checkpoints of up to ${bytes(size)} each.` : '';
   return (
-    <div className={`${styles.row} ${styles.roomy}`}>
-      <label htmlFor={id}>Save the run</label>
-      <select
-        id={id}
-        data-testid="checkpoint-minutes"
-        value={minutes}
-        aria-describedby={`${id}-help`}
-        onChange={({ target }) => prefer({ checkpointMinutes: Number(target.value) })}
-      >
-        {CHECKPOINT_MINUTES.map((one) => (
-          <option key={one} value={one}>
-            {one === 0 ? 'never' : one === 1 ? 'every minute' : `every ${one} minutes`}
-          </option>
-        ))}
-      </select>
-      <p id={`${id}-help`} className="help">
-        Lets the run resume after a crash, a reload or a stop.
-        {minutes > 0 && size !== null && ` Stores two checkpoints of up to ${bytes(size)} each.`}
-      </p>
-    </div>
+    <ChoiceRow
+      label="Save the run"
+      width={styles.roomy}
+      mark={{ 'data-testid': 'checkpoint-minutes' }}
+      options={CHECKPOINT_MINUTES.map((one) => ({
+        value: `${one}`,
+        label: one === 0 ? 'never' : one === 1 ? 'every minute' : `every ${one} minutes`,
+      }))}
+      value={`${minutes}`}
+      choose={(value) => prefer({ checkpointMinutes: Number(value) })}
+      help={`Lets the run resume after a crash, a reload or a stop.${room}`}
+    />
   );
 }
 
@@ -49,27 +41,15 @@ function CheckpointField() {
 function GpuShareField() {
   const { prefer } = usePage();
   const share = usePageState(({ gpuShare }) => gpuShare);
-  const id = useId();
   return (
-    <div className={styles.row}>
-      <label htmlFor={id}>Share of the GPU</label>
-      <select
-        id={id}
-        data-testid="gpu-share"
-        value={share}
-        aria-describedby={`${id}-help`}
-        onChange={({ target }) => prefer({ gpuShare: Number(target.value) })}
-      >
-        {GPU_SHARES.map((percent) => (
-          <option key={percent} value={percent}>
-            {percent} %
-          </option>
-        ))}
-      </select>
-      <p id={`${id}-help`} className="help">
-        Below 100 %, training takes short breaks so that games, films and other pages stay smooth.
-      </p>
-    </div>
+    <ChoiceRow
+      label="Share of the GPU"
+      mark={{ 'data-testid': 'gpu-share' }}
+      options={GPU_SHARES.map((percent) => ({ value: `${percent}`, label: `${percent} %` }))}
+      value={`${share}`}
+      choose={(value) => prefer({ gpuShare: Number(value) })}
+      help="Below 100 %, training takes short breaks so that games, films and other pages stay smooth."
+    />
   );
 }
 

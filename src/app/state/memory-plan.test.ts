@@ -33,7 +33,6 @@ const effort: Effort = {
   generalText: null,
   tokensOfStep: 768,
   tokensOfRow: 96,
-  sharesInTraining: false,
   sharesBeginnings: false,
 };
 

@@ -17,9 +17,8 @@ import { createModelsActions, type ModelsActions, type ModelsParts } from './mod
 import { firstShown, type LastVisit } from './last-visit.ts';
 import type { Preferences, Theme, View } from './preferences.ts';
 import { createQueue, type QueueActions, type QueueStorage } from './queue.ts';
-import { createRunManager, type RunActions } from './run-manager.ts';
+import { createRunManager, type OpenSession, type RunActions } from './run-manager.ts';
 import { endedRun, isActive, type PageRun } from './run-state.ts';
-import type { OpenSession } from './session.ts';
 import { createSetUpActions, type SetUpActions } from './set-up-form.ts';
 import { createSharing, type PageAddress, type SharingActions } from './sharing.ts';
 import { createPageStore, type PageStore } from './store.ts';

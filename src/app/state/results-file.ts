@@ -3,7 +3,7 @@ import { GorpError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
 import { gunzippedWhole } from '../../base/gunzip.ts';
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
-import { type Results, ResultsSchema, parseLine } from '../../run/results/results.ts';
+import { type Results, ResultsSchema, parseLines } from '../../run/results/results.ts';
 import { whole } from '../ui/format.ts';
 import { gzipJson } from './history.ts';
 import { bytesOfHash, linkWith } from './set-up.ts';
@@ -32,28 +32,12 @@ export async function runsIn(file: File, mostBytes = MOST_BYTES): Promise<Result
   }
   if (!/\.jsonl(?:\.gz)?$/.test(name)) return [parseResultsFile(await file.text(), name)];
   const text = name.endsWith('.gz') ? await unpacked(file, mostBytes) : await file.text();
-  const lines = text.split('\n');
-  // What follows the last line feed is nothing, a line that lacks only its line feed, or what a crash left of one.
-  if (!isWhole(lines.at(-1) ?? '')) lines.pop();
-  return lines.flatMap((line, i) => {
-    const where = `${name}, line ${i + 1}`;
-    const run = parseLine(line, where);
-    return 'results' in run ? [run.results] : [];
-  });
+  return parseLines(text, name).flatMap((run) => ('results' in run ? [run.results] : []));
 }
 
 /** Whether a file is the report of a study, which has its title first. */
 export const isReport = async (file: File): Promise<boolean> =>
   file.name === 'report.json' && /^\{\s*"title":/.test(await file.slice(0, 100).text());
-
-function isWhole(line: string): boolean {
-  try {
-    JSON.parse(line);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 async function unpacked(file: File, mostBytes: number): Promise<string> {
   try {

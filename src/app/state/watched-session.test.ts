@@ -4,7 +4,8 @@ import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { WorkerCommand } from '../../worker/protocol.ts';
 import { applyEvents, startingRun } from './run-state.ts';
 import { scriptedRun } from '../../testing/scripted-run.ts';
-import { TOKENIZER_SECONDS, watched } from './session.ts';
+import { watched } from './run-manager.ts';
+import { TOKENIZER_SECONDS } from './session.ts';
 
 const SETTINGS = { ...embeddedSettings('quick', 'gorp'), model: 'org/crafted' };
 const EVENTS = scriptedRun(SETTINGS);

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunEvent } from '../../run/events/events.ts';
 import type { WorkerCommand } from '../../worker/protocol.ts';
-import { connectWorker, openWorkerSession } from './session.ts';
+import { openWorkerSession } from './run-manager.ts';
+import { connectWorker } from './session.ts';
 
 class FakeWorker {
   static made: FakeWorker[] = [];

@@ -16,7 +16,6 @@ const effort: Effort = {
   generalText: null,
   tokensOfStep: 1,
   tokensOfRow: 1,
-  sharesInTraining: false,
   sharesBeginnings: false,
 };
 

@@ -30,7 +30,6 @@ const effort: Effort = {
   generalText: null,
   tokensOfStep: 480,
   tokensOfRow: 96,
-  sharesInTraining: false,
   sharesBeginnings: false,
 };
 
@@ -53,8 +52,8 @@ describe('the amount of a run', () => {
 test('batches packed by tokens hold as many examples as fit, and what these begin with once', () => {
   const training = { ...quick.training, batchTokens: 480, epochs: 1 };
   const tasks = [{ ...task('a', 20, 0, 84), shared: 36 }];
-  const of = (sharesInTraining: boolean): number =>
-    workOfRun({ ...quick, order: ['a'], training }, tasks, { ...effort, sharesInTraining }).operations;
+  const of = (sharesBeginnings: boolean): number =>
+    workOfRun({ ...quick, order: ['a'], training }, tasks, { ...effort, sharesBeginnings }).operations;
   expect(of(false)).toBeCloseTo(4 * 1000, 6); // 96 tokens each, 5 to a batch
   expect(of(true)).toBeCloseTo(3 * 1000, 6); // 36 once, and 60 of each: 7.4 to a batch
 });

@@ -63,9 +63,7 @@ export interface Effort {
   tokensOfStep: number;
   /** Tokens that are read of each example of the largest batch of `batchSize`: a part of what all share. */
   tokensOfRow: number;
-  /** Whether steps, and tests, read what all prompts of a task begin with once for all. */
-  sharesInTraining: boolean;
-  /** Whether tests read what the prompts of a batch begin with once. */
+  /** Whether steps and tests read what the prompts of a batch begin with once for all. */
   sharesBeginnings: boolean;
 }
 
@@ -215,14 +213,14 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
 const sharedInTraining = (
   { method }: Pick<RunSettings, 'method'>,
   { shared }: PlannedTask,
-  { sharesInTraining }: Pick<Effort, 'sharesInTraining'>,
-): number => (sharesInTraining && planOf(method).schedule !== 'mixed' ? shared : 0);
+  { sharesBeginnings }: Pick<Effort, 'sharesBeginnings'>,
+): number => (sharesBeginnings && planOf(method).schedule !== 'mixed' ? shared : 0);
 
 /** Examples of a task in a batch that is packed by tokens, on average. */
 function packedExamples(
   settings: Pick<RunSettings, 'method' | 'training'>,
   task: PlannedTask,
-  effort: Pick<Effort, 'sharesInTraining'>,
+  effort: Pick<Effort, 'sharesBeginnings'>,
 ): number {
   const saved = sharedInTraining(settings, task, effort);
   return Math.max(1, (settings.training.batchTokens - saved) / (task.promptTokens + PADDING - saved));

@@ -219,7 +219,6 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       generalText,
       tokensOfStep: trained.tokens,
       tokensOfRow: sizesOf(work.batch).tokens / work.batch.B,
-      sharesInTraining: network.sharesBeginnings,
       sharesBeginnings: network.sharesBeginnings,
     },
   };
