@@ -10,7 +10,7 @@ const ONE_WORKGROUP: Workgroups = [1, 1, 1];
 
 /**
  * Bytes of the parameters of dispatches, one uniform binding each. Those that are immediates need none, but memory plans
- * count all: they are made before a browser is asked.
+ * count all: they know a device by its kind and limits.
  */
 export const bytesOfUniforms = ({ length }: readonly unknown[]): number => Math.max(1, length) * UNIFORM_ALIGNMENT;
 
