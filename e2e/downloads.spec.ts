@@ -158,10 +158,16 @@ test('a stopped run leaves its model, which is taught the rest; models can be do
       await mkdir(dirname(target), { recursive: true });
       await writeFile(target, files[`${ROUNDS}/2-field/${name}`]);
     }
+    const taught = page.getByTestId('taught-model');
+    await page.getByTestId('tab-models').click();
+    await page.getByRole('button', { name: 'Remove… the model gloss, field' }).click();
+    await page.getByRole('button', { name: /^Remove for good.* the model gloss, field$/ }).click();
+    await expect(taught).toHaveCount(1);
+    await page.getByTestId('tab-results').click();
     await page.getByTestId('load-round').setInputFiles(join(disk, '2-field'));
     await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss, 2-field');
     await page.getByTestId('tab-models').click();
-    await expect(page.getByTestId('taught-model')).toHaveCount(3);
+    await expect(taught).toHaveCount(2);
   } finally {
     await rm(disk, { recursive: true, force: true });
   }

@@ -83,6 +83,13 @@ async function savedElsewhere(): Promise<StoredFile[]> {
   return shownFiles();
 }
 
+/** The files of a model as if another run had saved them. */
+async function ofAnotherRun(files: readonly StoredFile[]): Promise<StoredFile[]> {
+  const manifest = files.find(({ path }) => path.endsWith('round.json')) ?? expect.fail('no manifest');
+  const text = (await manifest.file.text()).replace(/"id":"[^"]+"/, `"id":"${crypto.randomUUID()}"`);
+  return files.map((one) => (one === manifest ? { ...one, file: new File([text], 'round.json') } : one));
+}
+
 /** Saves a run's rounds on a new disk. */
 async function saveRounds(rounds: readonly RoundOutput[], every = true): Promise<ModelSaver> {
   disk = new PrivateFileSystem();
@@ -206,7 +213,7 @@ describe('a full browser', () => {
   });
 
   test('shows the earlier rounds during an import', async () => {
-    const files = await savedElsewhere();
+    const files = await ofAnotherRun(await savedElsewhere());
     const { rounds } = await outputs;
     await atEveryChange(
       () => saveRounds(rounds),
@@ -269,9 +276,23 @@ describe('what other runs have stored', () => {
     const files = await savedElsewhere();
     disk = new PrivateFileSystem();
     const before = await anotherRun((await outputs).rounds);
-    await importModel(files);
+    await importModel(await ofAnotherRun(files));
     expect(await lastRound()).toBe(1);
     expect(await models(before)).toHaveLength(2);
+    expect(await models()).toHaveLength(3);
+  });
+
+  test('is shown when the same model is loaded from disk, rather than stored twice', async () => {
+    const files = await savedElsewhere();
+    disk = new PrivateFileSystem();
+    const first = await keyOf(await anotherRun((await outputs).rounds), 1);
+    expect(await importModel(files)).toBe(first);
+    expect([await models(), await shown()]).toMatchObject([{ length: 2 }, first]);
+    // A damaged one takes the place of nothing, and is not shown in place of a whole one.
+    const at = await makeFolder(['rounds', ...first.split('/')]);
+    await writeInto(at, [textFile('adapter/adapter_model.safetensors', () => 'x')]);
+    expect(await importModel(files)).not.toBe(first);
+    expect(await models()).toHaveLength(3);
   });
 
   test('a model is taught more in a folder of its own, with the answers of its line: two branches grow from it', async () => {

@@ -2,7 +2,14 @@ import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/units.ts';
 import type { RoundOutput } from '../run/events/host.ts';
 import { ROUND_FILE, roundFolder, TRAINED_NAMES } from '../run/files/layout.ts';
-import { ancestorsOf, modelGone, readSummary, taughtName } from '../run/files/model-line.ts';
+import {
+  ancestorsOf,
+  modelGone,
+  type ModelSummary,
+  readSummary,
+  summaryOfModel,
+  taughtName,
+} from '../run/files/model-line.ts';
 import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
 import { baseOf, type Identity } from '../run/results/identity.ts';
 import type { OpenFile } from '../run/files/saved-run.ts';
@@ -396,7 +403,7 @@ async function runOf(folder: FileSystemDirectoryHandle): Promise<string | null> 
 
 /**
  * Stores a model chosen from disk, its folder or one file in which somebody shared it, and shows it. Those in this browser
- * stay beside it.
+ * stay beside it; one that is here already, whole and with as many tests, is shown as it is.
  *
  * @returns its key.
  * @throws GorpError `run/bad-round`, `run/bad-zip`, `store/…`; the shown model then stays.
@@ -409,6 +416,11 @@ export async function importModel(files: readonly StoredFile[]): Promise<string>
   const open = archive ?? opensIn(files, folder);
   const { round, results, state } = await openSavedRound(open);
   await state.check();
+  const same = await storedLike(summaryOfModel({ round, results, lessons: state.lessons }));
+  if (same !== undefined) {
+    await show(same);
+    return same;
+  }
   const name = roundFolder(round, results.settings.order[round - 1]);
   const own = archive
     ? await sharedFiles(open, { withTests: true })
@@ -419,6 +431,25 @@ export async function importModel(files: readonly StoredFile[]): Promise<string>
   return inNewFolder(name, (target) => writeInto(target, within(name, own))).catch(async (thrown: unknown) => {
     throw await sayingWhatToRemove(thrown, () => true, results);
   });
+}
+
+/** The key of the stored model that a run saved after the same lessons, if it is whole and has their tests. */
+async function storedLike({ run, lessons }: ModelSummary): Promise<string | undefined> {
+  const found = (await taughtModels()).find(
+    ({ model }) =>
+      run !== null &&
+      model?.run === run &&
+      model.lessons.length === lessons.length &&
+      lessons.every(({ taughtAt, tests }, i) => {
+        const stored = model.lessons[i];
+        return stored.taughtAt === taughtAt && stored.tests >= tests;
+      }),
+  );
+  if (found === undefined) return undefined;
+  return openTaught(found.key).then(
+    () => found.key,
+    () => undefined, // damaged
+  );
 }
 
 /**
