@@ -190,6 +190,7 @@ describe('what cannot be taught', () => {
       ]),
     ).toBe(3);
     expect(said).toContain('run/round-does-not-fit');
+    expect(pasted(said)).not.toContain('--base');
   });
 });
 

@@ -150,8 +150,10 @@ export async function train(args: string[]): Promise<number> {
       log?.add(...heard);
     });
     if (error) terminal.note(explainedWithCode(error));
-    if (values.base !== undefined && error && ['run/round-does-not-fit', 'run/unreadable-file'].includes(error.code))
-      terminal.note(`With the base that the model names:\n  ${command({ base: null })}`);
+    if (values.base !== undefined && error && ['run/round-does-not-fit', 'run/unreadable-file'].includes(error.code)) {
+      terminal.note('With the base that the model names:');
+      terminal.note(`  ${command({ base: null })}`);
+    }
     if (results && out !== undefined) await writeResults(out, results);
     await log?.finish();
     if (results?.status === 'finished') await checkpoints?.clear();
