@@ -8,7 +8,7 @@ import { GENERAL_ANSWER } from '../run/tasks/protected-examples.ts';
 import { prepareTask } from '../run/tasks/task-data.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { type Files, methodStateOf, openRound, runKeepingRounds } from '../testing/saved-run.ts';
-import { GENERAL_PROMPTS } from '../tasks/general-prompts.ts';
+import { GENERAL_PROMPTS, REPLAYED_PROMPTS } from '../tasks/general-prompts.ts';
 import { promptFrame } from '../tasks/prompt.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
@@ -180,7 +180,7 @@ describe('runs', () => {
     expect(results.curves.loss[0]).not.toEqual(base.loss[0]);
     const [first, last] = await Promise.all([...rounds.values()].map(methodStateOf));
     expect(last.examples).toEqual(first.examples);
-    const texts = GENERAL_PROMPTS.train.map(({ sentence }) => sentence);
+    const texts = GENERAL_PROMPTS.train.slice(0, REPLAYED_PROMPTS).map(({ sentence }) => sentence);
     await expectAnswered(first.examples, { texts, task: 0, length: GENERAL_ANSWER });
   });
 

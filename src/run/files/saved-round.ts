@@ -156,7 +156,11 @@ export async function openBaseModel(
 export function checkSame(saved: Pick<SavedRun, 'results' | 'data'>, settings: RunSettings, data: string): void {
   checkSettings(saved, settings);
   if (saved.data === data) return;
-  throw doesNotFit('checkpoint', 'the examples of its tasks have changed', 'Restore the tasks, or start a new run.');
+  throw doesNotFit(
+    'checkpoint',
+    'the examples of its tasks have changed, or this version has other general prompts',
+    'Restore the tasks, or start a new run.',
+  );
 }
 
 /** @throws GorpError `run/checkpoint-does-not-fit`, naming the first setting that is different. */

@@ -3,6 +3,7 @@ import { amountOf } from '../settings/amount.ts';
 import { type Effort, roughly, secondsFor, tasksAhead, workOfRun } from './duration.ts';
 import { embeddedSettings, publishedSettings } from './presets.ts';
 import { withValues } from '../../methods/registry.ts';
+import { GENERAL_PROMPTS } from '../../tasks/general-prompts.ts';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 
 const quick = embeddedSettings('quick', 'gorp');
@@ -100,13 +101,15 @@ test('the work of a run counts what its spaces of inputs read and build', () => 
   const batches = 6 + 3 + 2;
   expect(of(space).operations - of(null).operations).toBeCloseTo(batches * 100 + 2 * 7, 6);
   expect(of(space).kernels - of(null).kernels).toBe(batches * 3 + 2 * 5);
-  // Before the first task, 48 examples are read to protect the base model, then 16 of the task itself.
+  // Before the first task, as many examples as there are general prompts are read, half as long as the 96 tokens of a
+  // row, then 16 of the task itself.
+  const read = Math.ceil(GENERAL_PROMPTS.train.length / 8);
   const method = withValues(settings.method, { protects: 'general' });
   const guarded = workOfRun({ ...settings, method, training }, [...tasks, { ...task('c', 0, 0), protects: 40 }], {
     ...effort,
     space,
   });
-  expect(guarded.operations - of(space).operations).toBeCloseTo((6 + 2) * 100 + 7, 6);
+  expect(guarded.operations - of(space).operations).toBeCloseTo((read / 2 + 2) * 100 + 7, 6);
 });
 
 test('the work of a run counts how often it measures held-out examples', () => {

@@ -10,7 +10,7 @@ import { MAX_ANSWER } from '../../tasks/labels.ts';
 import { amountOf, measurementsAfter, type PlannedTask, roundsOf, takenOf } from '../settings/amount.ts';
 import { scheduledRounds } from '../settings/schedule.ts';
 import { type RunSettings, testedTasks } from '../settings/settings.ts';
-import { PROTECTED_EXAMPLES, type SpaceSamples } from '../tasks/space-samples.ts';
+import { PROTECTED_EXAMPLES, protectedMost, type SpaceSamples } from '../tasks/space-samples.ts';
 
 /** Approximate letters per label token. */
 const LETTERS = 3;
@@ -75,6 +75,8 @@ export type Speed = v.InferOutput<typeof SpeedSchema>;
 const TYPICAL_TOKENS = 160;
 /** Tokens of a labelled task's question when it is unknown. */
 const QUESTION_TOKENS = 40;
+/** Tokens of a general prompt with its answer, in the mean of two tokenizers. */
+const GENERAL_TOKENS = 48;
 /** Assumed share of test examples whose answers are not labels, so that they are decoded token by token. */
 const DECODED_SHARE = 0.5;
 /** Tokens of an example besides its prompt: padding to the longest and to the next bucket, or its answer. */
@@ -178,17 +180,23 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
       ? share(task)
       : Math.min(1, tokensIn(task, packedExamples(settings, task, effort)) / effort.tokensOfStep);
   const { space } = effort;
-  const reading = (task: PlannedTask, when: 'begin' | 'end', examples = task.train): Work => {
+  const batchesOf = (most: number, examples: number): number =>
+    Math.ceil(Math.min(most, examples) / training.batchSize);
+  const reading = (task: PlannedTask, when: 'begin' | 'end'): Work => {
     if (space === null) return NO_WORK;
-    const batches = Math.ceil(Math.min(space.samples[when], examples) / training.batchSize);
-    return times(batches, shorter(space.read, share(task)));
+    return times(batchesOf(space.samples[when], task.train), shorter(space.read, share(task)));
   };
-  /** Number of examples that are read before the first task, if the base model is protected. */
-  const protects = tasks.reduce((sum, task) => sum + task.protects, GENERAL_PROMPTS.train.length);
+  /** Reads what stands for the base model, before the first task. */
+  const readingProtected = (): Work => {
+    if (space === null) return NO_WORK;
+    const examples = tasks.reduce((sum, task) => sum + task.protects, GENERAL_PROMPTS.train.length);
+    const tokens = Math.min(1, GENERAL_TOKENS / effort.tokensOfRow);
+    return times(batchesOf(protectedMost(space.samples), examples), shorter(space.read, tokens));
+  };
   const protection = (first: PlannedTask): Work =>
     needsOf(planOf(method)).protects === undefined
       ? NO_WORK
-      : sumOf([reading(first, 'end', protects), space?.build ?? NO_WORK, reading(first, 'begin')]);
+      : sumOf([readingProtected(), space?.build ?? NO_WORK, reading(first, 'begin')]);
   const { ownAnswers } = needsOf(planOf(method));
   // Tasks that were taught before this run, which come first, are not answered again.
   const answering = (whose: typeof ownAnswers, i: number): Work => {

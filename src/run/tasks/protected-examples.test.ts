@@ -9,11 +9,13 @@ import { protectedExamples, protectedSample } from './protected-examples.ts';
 const examples = (count: number, id: number): EncodedExample[] =>
   Array.from({ length: count }, () => ({ source: [id, id], label: [id] }));
 
+const ALL = GENERAL_PROMPTS.train.length;
+
 describe('what a run protects', () => {
   test.each<['earlier' | 'general' | 'watched', number[]]>([
     ['earlier', []],
-    ['general', [48]],
-    ['watched', [48, 3]],
+    ['general', [ALL]],
+    ['watched', [ALL, 3]],
   ])('%s', async (protects, lengths) => {
     const settings = tinySettings('gorp-plus', { sourceLength: 40 }, { protects });
     const tasks = [{ protects: [] }, { protects: protects === 'watched' ? examples(3, 5) : [] }];
@@ -26,11 +28,17 @@ describe('what a run protects', () => {
   });
 
   test('is sampled alike from each source, whatever its size', () => {
-    const sources = [examples(48, 1), examples(192, 2), examples(3, 3)];
+    const sources = [examples(ALL, 1), examples(192, 2), examples(3, 3)];
     const samples = { begin: 0, end: 48, hasSeveralAnswers: false };
     const batches = protectedSample(sources, { batchSize: 8 }, samples);
     const ids = batches.flatMap((rows) => rows.map(({ source: [id] }) => id));
-    expect([1, 2, 3].map((id) => ids.filter((one) => one === id).length)).toEqual([16, 16, 3]);
+    expect([1, 2, 3].map((id) => ids.filter((one) => one === id).length)).toEqual([
+      Math.ceil(ALL / 3),
+      Math.ceil(ALL / 3),
+      3,
+    ]);
+    const alone = protectedSample(sources.slice(0, 1), { batchSize: 8 }, samples);
+    expect(alone.flat()).toHaveLength(ALL);
     expect(protectedSample([], { batchSize: 8 }, samples)).toEqual([]);
   });
 

@@ -5,11 +5,11 @@ import { planOf } from '../../methods/registry.ts';
 import { encodeFree } from '../../tasks/encode-free.ts';
 import { checkRefused, type EncodedExample } from '../../tasks/fit.ts';
 import { freeAnswerLength } from '../../tasks/forms.ts';
-import { GENERAL_PROMPTS } from '../../tasks/general-prompts.ts';
+import { GENERAL_PROMPTS, REPLAYED_PROMPTS } from '../../tasks/general-prompts.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import type { EncodedTask } from './encoded-task.ts';
-import { sampleBatches, type SpaceSamples } from './space-samples.ts';
+import { protectedMost, sampleBatches, type SpaceSamples } from './space-samples.ts';
 
 /**
  * Examples that are not learned, and what they use of the model is protected from the first task on: the general
@@ -34,14 +34,19 @@ export async function protectedExamples(
 /** Tokens of the base model's answer to a general prompt, at most: a sentence or two. */
 export const GENERAL_ANSWER = 48;
 
-/** The general prompts, if the method replays what the base model answers to them. @throws GorpError `tasks/prompt-too-long`. */
+/** Those general prompts that the base model answers, if the method replays what the base model answers to them. @throws GorpError `tasks/prompt-too-long`. */
 export async function replayedPrompts(
   tokenizer: Tokenizer,
   { method, training: { sourceLength } }: Pick<RunSettings, 'method' | 'training'>,
 ): Promise<EncodedExample[]> {
   if (needsOf(planOf(method)).ownAnswers !== 'general') return [];
   const lengths = { sourceLength, answerLength: GENERAL_ANSWER };
-  const { encoded, refused } = await encodeFree(tokenizer, GENERAL_PROMPTS, GENERAL_PROMPTS.train, lengths);
+  const { encoded, refused } = await encodeFree(
+    tokenizer,
+    GENERAL_PROMPTS,
+    GENERAL_PROMPTS.train.slice(0, REPLAYED_PROMPTS),
+    lengths,
+  );
   checkRefused(GENERAL_PROMPTS.name, refused);
   return encoded.map(({ source }) => ({ source, label: [] }));
 }
@@ -52,7 +57,7 @@ export function protectedSample(
   { batchSize }: Pick<RunSettings['training'], 'batchSize'>,
   samples: SpaceSamples,
 ): Batch[] {
-  const most = Math.ceil(samples.end / Math.max(1, sources.length));
+  const most = Math.ceil(protectedMost(samples) / Math.max(1, sources.length));
   return sources.flatMap((examples) => sampleBatches(examples, most, { batchSize }, samples));
 }
 

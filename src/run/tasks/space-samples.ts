@@ -4,6 +4,7 @@ import { needsOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import type { Network } from '../../models/network.ts';
 import type { EncodedExample } from '../../tasks/fit.ts';
+import { GENERAL_PROMPTS } from '../../tasks/general-prompts.ts';
 import type { RunSettings } from '../settings/settings.ts';
 
 /**
@@ -43,6 +44,12 @@ export function spaceSamples(
   const begin = inputsAtBegin === 'all' ? end : inputsAtBegin === 'some' ? RATES_SAMPLE : 0;
   return { begin, end, hasSeveralAnswers };
 }
+
+/**
+ * Examples that stand for what the model could do before, at most: as many as there are general prompts, since they stand
+ * for all that people ask, where a task's prompts stand for one thing (docs/studies/keeping.md).
+ */
+export const protectedMost = ({ end }: SpaceSamples): number => Math.max(end, GENERAL_PROMPTS.train.length);
 
 /** How many answers are read with each prompt. @param tokens of the longest answer. */
 export const answersOfPrompt = ({ hasSeveralAnswers }: SpaceSamples, tokens: number): number =>
