@@ -331,7 +331,7 @@ test('files that cannot be compared or taken over say why, and a queue continues
     await expect(queued(page, 'finished')).toHaveCount(1, { timeout: 120_000 });
     await expect(queued(page, 'failed').locator('code')).toHaveText(/^[a-z]+\/[a-z0-9-]+$/);
     await expect(page.getByTestId('queue-status')).toContainText('2 of 3 done, 1 of them failed, 1 waiting');
-    await expect(queued(page, 'waiting')).toContainText('Drop gone again anywhere on the page');
+    await expect(queued(page, 'waiting')).toContainText('Drop gone anywhere on the page');
     await page.reload();
     await openTab(page, 'queue');
     await expect(queued(page, 'failed').locator('code')).toBeVisible();

@@ -216,7 +216,7 @@ test('a model folder and a GGUF file on this machine are trained in place', asyn
   }, Array.from(tinyLlamaGguf()));
   await page.getByText('Choose files', { exact: true }).click();
   await expect(field).toContainText('placed.gguf: 1 file,');
-  await expect(page.getByTestId('keep-model')).toContainText('or you are asked whether');
+  await expect(page.getByTestId('keep-model')).toContainText('may ask after a reload whether');
   await page.reload();
   await expect(field, 'found where it was, without a copy').toContainText('placed.gguf: 1 file,');
   await expect(page.getByTestId('kept-model')).toHaveCount(0);

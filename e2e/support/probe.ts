@@ -69,6 +69,8 @@ export async function longestTask(page: Page, work: () => Promise<void>): Promis
   if (browser === null) throw new Error('A browser that keeps its profile cannot be traced.');
   await browser.startTracing(page, { categories: ['toplevel'] });
   await work();
+  // A task ends after what it answers, and one that has not ended is in no trace; another task begins only then.
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
   const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
   const threadOf = ({ pid, tid }: TraceEvent): string => `${pid} ${tid}`;
   const pages = new Set(

@@ -213,7 +213,7 @@ test('the room for a model is said in words, with what to remove where it does n
   const MIB = 2 ** 20;
   const asked = { state: 400 * MIB, room: 12 * 2 ** 30, saves: true };
   expect(roomText(asked, [])).toEqual({
-    text: 'The browser has room for the model: up to 400 MiB of 12.0 GiB.',
+    text: 'The browser reports room for the model: up to 400 MiB of 12.0 GiB.',
     isGrave: false,
   });
   const models = ['new', 'mails', 'chats'].map((name) => ({ name, bytes: 300 * MIB }));
