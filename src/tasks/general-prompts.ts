@@ -173,7 +173,7 @@ const PAIRS: readonly (readonly [prompt: string, answer: string])[] = [
   ['Diga em português como se pede a conta num restaurante.', 'Diz-se: “A conta, por favor.”'],
 ];
 
-/** Short ones, of as many kinds as came to mind: what they use of a model is what small talk and simple questions use. */
+/** Short prompts of many kinds: what they use of a model is what small talk and simple questions use. */
 const SHORT_PAIRS: typeof PAIRS = [
   [
     'Who invented the telephone?',
@@ -529,5 +529,5 @@ export const GENERAL_PROMPTS: Task = {
   test: [],
 };
 
-/** As many of them, from the first, does a method replay that has the model answer them. */
+/** A method that replays the model’s own answers to general prompts takes this many, the first ones. */
 export const REPLAYED_PROMPTS = PAIRS.length;
