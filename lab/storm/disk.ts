@@ -8,7 +8,7 @@ import * as v from 'valibot';
 import { errorOf, GorpError } from '../../src/base/errors.ts';
 import { CheckpointFolder } from '../../src/cli/checkpoint-folder.ts';
 import { FolderKeyValue } from '../../src/cli/key-value-folder.ts';
-import { AUTO, openOrigin } from '../../src/cli/resume.ts';
+import { openLast } from '../../src/cli/resume.ts';
 import { openRoundFolder, writeResults, writeRound } from '../../src/cli/round-folder.ts';
 import { ordersFolder } from '../../src/run/files/layout.ts';
 import { type Results, ResultsSchema } from '../../src/run/results/results.ts';
@@ -155,7 +155,7 @@ async function everyWrite(
 /** A run that is stopped in its second round, and saves rounds and a checkpoint as `train --resume auto --out` does. */
 async function trained(out: string): Promise<{ results: Results | null; faults: string[] }> {
   const faults: string[] = [];
-  const origin = await openOrigin(AUTO, out, (message) => faults.push(message));
+  const origin = await openLast(out, (message) => faults.push(message));
   const run: Run = new Run(
     tinyHost(
       (event) => {

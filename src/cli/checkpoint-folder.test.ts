@@ -8,7 +8,7 @@ import { Run } from '../run/run.ts';
 import { textFile } from '../weights/exports/output-file.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import { CheckpointFolder } from './checkpoint-folder.ts';
-import { openOrigin } from './resume.ts';
+import { openLast, openOrigin } from './resume.ts';
 import { writeRound } from './round-folder.ts';
 
 let out: string;
@@ -47,7 +47,7 @@ describe('checkpoints on disk', () => {
     );
     expect(last.place).not.toEqual(before.place);
     expect(await folder().last()).toMatchObject({ place: last.place });
-    expect(await openOrigin('auto', out, warn)).toMatchObject({ path: join(out, 'checkpoints', names[1]) });
+    expect(await openLast(out, warn)).toMatchObject({ path: join(out, 'checkpoints', names[1]) });
     await folder().clear();
     expect(await readdir(out)).toEqual([]);
     expect(warnings).toEqual([]);
@@ -70,9 +70,9 @@ describe('checkpoints on disk', () => {
     await leaveCheckpoints();
     const [before, last] = await numbers();
     await harm(join(out, 'checkpoints', last));
-    expect(await openOrigin('auto', out, warn)).toMatchObject({ path: join(out, 'checkpoints', before) });
+    expect(await openLast(out, warn)).toMatchObject({ path: join(out, 'checkpoints', before) });
     expect(warnings).toEqual([expect.stringMatching(reported)]);
-    await expect(openOrigin(join(out, 'checkpoints', last), undefined, warn)).rejects.toMatchObject({
+    await expect(openOrigin(join(out, 'checkpoints', last))).rejects.toMatchObject({
       code: 'run/bad-checkpoint',
     });
   });
@@ -120,7 +120,7 @@ describe('checkpoints on disk', () => {
   test('of which neither can be used are named: the run resumes from its last round, or waits for a decision', async () => {
     await leaveCheckpoints();
     for (const name of await numbers()) await truncate(join(out, 'checkpoints', name, ADAPTER_FILE), 1000);
-    await expect(openOrigin('auto', out, warn)).rejects.toMatchObject({
+    await expect(openLast(out, warn)).rejects.toMatchObject({
       code: 'run/bad-checkpoint',
       message: `None of the checkpoints in ${join(out, 'checkpoints')} can be used, and no model is saved.`,
     });
@@ -130,12 +130,11 @@ describe('checkpoints on disk', () => {
       tinyHost(() => undefined, { saveRound }),
       { ...tinySettings('seq-lora', { epochs: 1 }), order: ['gloss'] },
     ).execute();
-    expect(await openOrigin('auto', out, warn)).toMatchObject({ round: { round: 1 } });
+    expect(await openLast(out, warn)).toMatchObject({ round: { round: 1 } });
     expect(warnings.at(-1)).toContain('None of the checkpoints can be used: the run resumes from its last saved model');
   });
 
-  test('start fresh in an empty folder, and need a folder', async () => {
-    expect(await openOrigin('auto', out, warn)).toBeNull();
-    await expect(openOrigin('auto', undefined, warn)).rejects.toThrow('--out');
+  test('are missing in an empty folder: the run begins', async () => {
+    expect(await openLast(out, warn)).toBeNull();
   });
 });

@@ -1,10 +1,12 @@
+import { statSync } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/units.ts';
 import { noSafetensors } from '../weights/hub.ts';
 import type { ByteFile } from '../weights/model-files.ts';
 import { missingFile, type ModelFolder, type PeekedFile } from '../weights/model-folder.ts';
+import { asArgument } from './arguments.ts';
 
 /** A model folder on disk, read in place; its files are never removed. */
 export class DiskFolder implements ModelFolder {
@@ -85,10 +87,18 @@ export class DiskFolder implements ModelFolder {
   }
 }
 
+/** Advises to check a path that is not there, with the command that lists the nearest folder on the way to it. */
+export function seeNear(path: string): string {
+  let folder = resolve(path);
+  while (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true && folder !== dirname(folder))
+    folder = dirname(folder);
+  return `Check the path. To see what is there:\n  ${process.platform === 'win32' ? 'dir' : 'ls'} ${asArgument(folder)}`;
+}
+
 const unreadable = (path: string, cause: unknown): GorpError =>
   new GorpError(
     'run/unreadable-file',
     `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
-    'Check the path.',
+    seeNear(path),
     { cause },
   );

@@ -34,24 +34,19 @@ export type Origin =
 export const resultsOf = (origin: Origin): Results =>
   'checkpoint' in origin ? origin.checkpoint.results : origin.round.results;
 
+/** Opens the folder of a checkpoint or of a round. @throws GorpError `run/bad-checkpoint`, `run/bad-round`, `run/unreadable-file`. */
+export const openOrigin = async (path: string): Promise<Origin> =>
+  existsSync(join(path, CHECKPOINT_FILE))
+    ? { path, checkpoint: await openCheckpoint(opensIn(path)) }
+    : { path, round: await openRoundFolder(path) };
+
 /**
- * Opens what `--resume` names: the folder of a checkpoint or of a round, or with `auto` the last checkpoint in `out`, else
- * its last round, else null.
+ * Opens the last checkpoint in the folder of a run, else its last round; null if it has neither.
  *
  * @param warn reports checkpoints that cannot be used.
- * @throws UsageError; GorpError `run/bad-checkpoint`, `run/bad-round`, `run/unreadable-file`.
+ * @throws GorpError `run/bad-checkpoint`, `run/bad-round`, `run/unreadable-file`.
  */
-export async function openOrigin(
-  resume: string,
-  out: string | undefined,
-  warn: (message: string) => void,
-): Promise<Origin | null> {
-  if (resume !== AUTO) {
-    return existsSync(join(resume, CHECKPOINT_FILE))
-      ? { path: resume, checkpoint: await openCheckpoint(opensIn(resume)) }
-      : { path: resume, round: await openRoundFolder(resume) };
-  }
-  if (out === undefined) throw new UsageError(`--resume ${AUTO} resumes from what is in --out: name that folder too.`);
+export async function openLast(out: string, warn: (message: string) => void): Promise<Origin | null> {
   const checkpoints = new CheckpointFolder(out, 0, warn);
   const found = await checkpoints.find();
   if (found) return found;

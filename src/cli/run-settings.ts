@@ -10,6 +10,7 @@ import { embeddedSettings, publishedSettings, watchingByDefault } from '../run/p
 import { kindOf, startingMethod } from '../run/settings/starting-values.ts';
 import { readHubSource } from '../run/tasks/table-work.ts';
 import { datasetName, parseHubSource } from '../weights/hub-dataset.ts';
+import { seeNear } from './disk-folder.ts';
 import { hubAccess, openNamedTexts } from './named-models.ts';
 import { parseSettings, type RunSettings, watching, withText } from '../run/settings/settings.ts';
 import { isEmbedded } from '../tasks/embedded-tasks.ts';
@@ -239,7 +240,7 @@ async function fromFile(
     throw new GorpError(
       'run/unreadable-file',
       `${JSON.stringify(path)} is neither a published order nor a readable file.`,
-      `Name embedded, ${ORDER_IDS} or the path of an order file.`,
+      `Name embedded, ${ORDER_IDS} or the path of an order file. ${seeNear(path)}`,
       { cause },
     );
   });

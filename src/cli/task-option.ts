@@ -17,6 +17,7 @@ import { checkFileSize, isTextFile, readTableFile, readTextFolder, type TableFil
 import { NameSchema, type Task } from '../tasks/task.ts';
 import { datasetName, listDataset, USUAL_ROWS } from '../weights/hub-dataset.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
+import { seeNear } from './disk-folder.ts';
 import { UsageError } from './exit.ts';
 import { hubAccess } from './named-models.ts';
 
@@ -47,7 +48,7 @@ export async function readDataPath(path: string, asked: AskedRows = {}): Promise
     throw new GorpError(
       'tasks/not-found',
       `${JSON.stringify(path)} cannot be read.`,
-      'Name a file of examples, a folder of texts, or a data set of the hub (org/name).',
+      `Name a file of examples, a folder of texts, or a data set of the hub (org/name). ${seeNear(path)}`,
       { cause },
     );
   });

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { openAsBlob } from 'node:fs';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -134,6 +134,58 @@ describe('what cannot be taught', () => {
       expect.stringContaining('has results.json of another run'),
     ]);
     expect((await resultsIn('gorp-plus-second-2')).settings.order).toEqual(['bills', 'bills 2', 'other']);
+  });
+
+  /** Runs what a refusal shows, where it is not `gorp-web train`. */
+  const shown = (refused: { nextStep: string }): string[] =>
+    execFileSync('sh', ['-c', /^ {2}(.*)$/m.exec(refused.nextStep)?.[1] ?? expect.fail(JSON.stringify(refused))], {
+      encoding: 'utf8',
+    })
+      .trim()
+      .split('\n');
+
+  test('a file or folder that is not there is looked for with the command that is shown', async () => {
+    await mkdir(at('my mails'));
+    const file = await mails('my mails/mails.csv', ['a', 'b']);
+    for (const args of [
+      ['--task', at('my mails/mail.csv')],
+      ['--order', at('my mails/order.json')],
+      ['--from', at('my mails/run/again'), '--task', file],
+      ['--from', at('my mails'), '--task', file],
+      ['--model', at('my mails/model'), '--task', file],
+    ]) {
+      const refused = await train([...args, ...FROM, '--out', at('none')]).then(
+        () => expect.fail(args.join(' ')),
+        (thrown: { nextStep: string }) => thrown,
+      );
+      expect(shown(refused)).toEqual(['mails.csv']);
+    }
+  });
+
+  test('resuming needs a folder, which the command that is shown names', async () => {
+    const file = await mails('resumed.csv', ['a', 'b']);
+    const begun = [...SMALL, ...SET, '--method', 'seq-lora', '--task', file, '--resume', 'auto'];
+    const given = begun.filter((arg, i) => arg !== '--checkpoint' && begun[i - 1] !== '--checkpoint');
+    const refused = await train(given).catch((thrown: Error) => thrown.message);
+    const again = pasted(String(refused));
+    expect(again.slice(0, -2)).toEqual(given);
+    expect(again.slice(-2)).toEqual(['--out', 'run']);
+    expect(await train([...again.slice(0, -1), at('by-auto'), '--checkpoint', '0'])).toBe(0);
+  });
+
+  test('one lesson more than a method was told begins with the base model, by the command that is shown', async () => {
+    const one = await mails('told.csv', ['a', 'b']);
+    const begun = [...SMALL, ...SET, '--method', 'inf-lora', '--task', one, '--out', at('told')];
+    expect(await train(begun)).toBe(0);
+    const more = ['--from', at('told'), '--task', await mails('untold.csv', ['c', 'd']), ...FROM];
+    const refused = await train([...more, '--out', at('untold')]).catch(
+      (thrown: { nextStep: string }) => thrown.nextStep,
+    );
+    const again = pasted(String(refused));
+    expect(again).toContain('embedded-llama');
+    expect(await train(again)).toBe(0);
+    const { settings } = await resultsIn('untold');
+    expect([settings.method.name, settings.order]).toEqual(['gorp-plus', ['untold']]);
   });
 
   const VALUES = {

@@ -7,7 +7,7 @@ import type { Score } from '../tasks/forms.ts';
 import { freeName } from '../tasks/likely-spec.ts';
 import { ROUND_FILE } from '../run/files/layout.ts';
 import { summaryOfModel, type TaughtLesson } from '../run/files/model-line.ts';
-import { checkCanContinue, openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
+import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
 import type { OpenFile } from '../run/files/saved-run.ts';
 import { openArchive } from '../run/files/shared-model.ts';
 import { doesNotFit } from '../run/results/identity.ts';
@@ -17,6 +17,7 @@ import { teachingFault } from '../run/settings/teaching.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type Change, commandWith, isGiven, oneOf } from './arguments.ts';
 import { UsageError } from './exit.ts';
+import { seeNear } from './disk-folder.ts';
 import { lastRound } from './resume.ts';
 import { openNamedOutline } from './named-models.ts';
 import { openRoundFolder, opensIn } from './round-folder.ts';
@@ -51,7 +52,7 @@ export async function openTaught(path: string): Promise<OpenTaughtModel> {
   throw new GorpError(
     'run/bad-round',
     `${JSON.stringify(path)} holds no model that a run has taught.`,
-    'Name the folder that was --out of a run, that of one of its tasks, such as run/logs_and_outputs/order_custom/outputs/1-mails, or a file that models share wrote.',
+    `Name the folder that was --out of a run, that of one of its tasks, such as run/logs_and_outputs/order_custom/outputs/1-mails, or a file that models share wrote. ${seeNear(path)}`,
   );
 }
 
@@ -132,12 +133,15 @@ export async function teachingMore(
   };
   const run = changed(withGivenText(watching(more, watch), generalText), values.seed, values.set);
   const fault = teachingFault(settings, known.length, run);
-  if (fault !== null && teachingFault(settings, known.length, { ...run, method: settings.method }) === null) {
+  if (fault !== null) {
     const set = values.set.filter((one) => !one.startsWith('method.'));
-    const nextStep = `Leave the method as it was:${command({ method: null, set })}`;
+    const isOfMethod = teachingFault(settings, known.length, { ...run, method: settings.method }) === null;
+    const anew = command({ from: null, base: null, model: base, method: null, set });
+    const nextStep = isOfMethod
+      ? `Leave the method as it was:${command({ method: null, set })}`
+      : `${fault.nextStep}\nTo teach the base model only what is new:${anew}`;
     throw doesNotFit('round', fault.problem, nextStep);
   }
-  checkCanContinue(model.round, run);
   return { settings: run, customTasks, notes };
 }
 

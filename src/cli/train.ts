@@ -25,6 +25,7 @@ import { lockOut, refuseTaken } from './out-folder.ts';
 import { nodeProvenance, refuseChanged } from './reuse.ts';
 import {
   AUTO,
+  openLast,
   openOrigin,
   type Origin,
   refuseRun,
@@ -102,25 +103,33 @@ export async function train(args: string[]): Promise<number> {
       `--from begins a run, and --resume continues one.\nTo begin it:\n  ${command({ resume: null })}\nTo continue it after an interruption:\n  ${command({ resume: AUTO })}`,
     );
   }
+  if (out === undefined && resume === AUTO) {
+    throw new UsageError(
+      `--resume ${AUTO} resumes from what is in --out, and begins if that has nothing: name a folder.\n  ${command({ out: 'run' })}`,
+    );
+  }
   if (out === undefined) refuseOptions(args, ['checkpoint'], 'checkpoints are saved in the folder of --out');
   const terminal = new Terminal(values.json);
   const warn = (message: string): void => terminal.note(`Warning: ${message}`);
   const free = out === undefined ? null : await lockOut(out);
   try {
     const checkpoints = out === undefined ? null : new CheckpointFolder(out, everySeconds, warn);
-    const before = resume === AUTO && out !== undefined ? await resultsIn(out) : null;
+    const same = resume === AUTO ? out : undefined;
+    const before = same === undefined ? null : await resultsIn(same);
     if (before) refuseOtherPlugins(before);
-    if (before?.status === 'finished') {
-      const { customTasks } = await sameRun(args, values, before, out);
+    if (same !== undefined && before?.status === 'finished') {
+      const { customTasks } = await sameRun(args, values, before, same);
       const provenance = nodeProvenance({ customTasks, ...deviceChoices(values) });
       const nextStep = 'Restore it to see them again, or name another folder with --out to train again.';
-      await refuseChanged(provenance, before, join(out ?? '', RESULTS_FILE), nextStep);
+      await refuseChanged(provenance, before, join(same, RESULTS_FILE), nextStep);
       await checkpoints?.clear();
-      terminal.result(resultText(before, out));
+      terminal.result(resultText(before, same));
       return EXIT.ok;
     }
-    if (resume !== undefined && resume !== AUTO) await refuseRun(resume, command, teach);
-    const origin = resume === undefined ? null : await openOrigin(resume, out, warn);
+    const named = resume === AUTO ? undefined : resume;
+    if (named !== undefined) await refuseRun(named, command, teach);
+    const origin =
+      named !== undefined ? await openOrigin(named) : same !== undefined ? await openLast(same, warn) : null;
     if (origin) refuseOtherPlugins(resultsOf(origin));
     const taught = from === undefined ? null : await openTaught(from);
     const { settings, customTasks, notes = [] } = await whatToTrain(args, values, origin, taught);
