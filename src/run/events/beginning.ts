@@ -3,7 +3,7 @@ import { NO_TIME, thinned } from './fold.ts';
 import { type AccuracyMatrix, withMeasures } from '../results/measures.ts';
 import type { SavedRound } from '../files/saved-round.ts';
 import { hasOtherTexts } from '../results/identity.ts';
-import type { Results } from '../results/results.ts';
+import { labelOf, type Results, withLabel } from '../results/results.ts';
 import { SCORES } from '../../tasks/forms.ts';
 
 /** The facts of a run before its first measurement. */
@@ -37,18 +37,11 @@ export function newResults(facts: RunFacts): Results {
   };
 }
 
-/** The results of a run that resumes from its checkpoint. */
+/** The results of a run that resumes from its checkpoint: all that it measured, with the facts of now. */
 export function resultsAtCheckpoint(facts: RunFacts, { results }: Pick<SavedRun, 'results'>): Results {
-  const { seconds, curves, accuracy, measures, spaces, stateBytes = [], health, testTime = NO_TIME, memory } = results;
-  const done = { seconds, curves, accuracy, measures, spaces, stateBytes, health: thinned(health), testTime, memory };
-  return {
-    ...newResults(facts),
-    ...done,
-    ...countedOf(results),
-    ...endingsOf(results),
-    ...probedOf(results),
-    ...(results.taughtBefore && { taughtBefore: results.taughtBefore }),
-  };
+  const { stateBytes = [], testTime = NO_TIME, health } = results;
+  const measured = { ...withLabel(results, labelOf({})), stateBytes, testTime, health: thinned(health) };
+  return { ...measured, ...facts, status: 'stopped', error: null };
 }
 
 /** The results of a run that teaches a model of another more: what belongs to the round and to this run's tasks. */
@@ -91,11 +84,6 @@ export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRo
     taughtBefore: { tasks: round, seconds },
   };
 }
-
-const countedOf = ({ confusion, right }: Results): Pick<Results, 'confusion' | 'right'> => ({
-  ...(confusion && { confusion }),
-  ...(right && { right }),
-});
 
 /** The losses on held-out examples, and how rounds ended otherwise than at their last step. */
 const endingsOf = ({
