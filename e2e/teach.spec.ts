@@ -118,9 +118,12 @@ test('a model is taught more later, in another browser window and without its ol
         await expect(other.page.getByTestId('drop-problem')).toContainText('run/bad-zip');
         await expect(theirs).toHaveCount(1);
         await other.page.getByRole('button', { name: 'Teach mails, pets something more' }).click();
+        await expect(other.page.getByRole('heading', { name: 'The model knows 2 tasks' })).toBeFocused();
         await addTask(other.page, 'notes', rows('tune', 'word'));
         await start(other.page);
         await waitForStatus(other.page, 'finished');
+        await expect(other.page.getByRole('heading', { name: 'The model knows 3 tasks' })).toBeVisible();
+        await expect(other.page.getByTestId('start'), 'the focus is not taken').toBeFocused();
         const { results } = await downloadResults(other.page);
         expect(results.settings.order).toEqual(['mails', 'pets', 'notes']);
         expect(results.accuracy.exact[2]).toEqual([...pets.accuracy.exact[2], expect.anything()]);

@@ -1,11 +1,11 @@
-import { useEffect, useId, useRef, useState } from 'react';
+import { useId, useState } from 'react';
 import { explained } from '../../base/errors.ts';
 import { methodTitle } from '../../methods/registry.ts';
 import { EMBEDDED_MODELS, embeddedModel } from '../../weights/embedded-models.ts';
 import { GALLERY } from '../../weights/gallery.ts';
 import { modelText, parseModelReference } from '../../weights/model-reference.ts';
 import { modelFilesOf } from '../../weights/picked-folder.ts';
-import { Lessons, repeatedBy } from '../shared/Lessons.tsx';
+import { Lessons, repeatedBy, TAUGHT_TITLE } from '../shared/Lessons.tsx';
 import { type Picked, pickedFrom } from '../state/models.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import type { Teaches } from '../state/set-up-form.ts';
@@ -169,13 +169,11 @@ const CHOICES: readonly Choice[] = [
 /** The model that the next run teaches more: what it knows, which cannot be changed. */
 export function TaughtField({ teaches: { model }, issue }: { teaches: Teaches; issue: string | undefined }) {
   const { teach } = usePage();
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
   const { settings, lessons } = model;
   const repeated = repeatedBy(settings);
   return (
-    <section className="stack" data-testid="teaches" aria-labelledby="teaches-title">
-      <h2 id="teaches-title" className="label" tabIndex={-1} ref={heading}>
+    <section className="stack" data-testid="teaches" aria-labelledby={TAUGHT_TITLE}>
+      <h2 id={TAUGHT_TITLE} className="label" tabIndex={-1}>
         The model knows {lessons.length === 1 ? '1 task' : `${lessons.length} tasks`}
       </h2>
       <Lessons model={model} />

@@ -1,4 +1,5 @@
 import { useEffect } from 'react';
+import { flushSync } from 'react-dom';
 import { partOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import type { ModelSummary, TaughtLesson } from '../../run/files/model-line.ts';
@@ -6,6 +7,7 @@ import type { RunSettings } from '../../run/settings/settings.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
 import { scoreText } from '../state/scores.ts';
+import type { Teaches } from '../state/set-up-form.ts';
 import type { PageState } from '../state/store.ts';
 import { useTaughtList, useTaughtState } from '../state/taught-models.ts';
 import { moment } from '../ui/format.ts';
@@ -34,10 +36,23 @@ export function Lessons({ model }: { model: Pick<ModelSummary, 'lessons'> }) {
   );
 }
 
+/** The id of the heading above what the form's model knows. */
+export const TAUGHT_TITLE = 'teaches-title';
+
+/** Returns the action of a button that teaches a model more: the form shows the model, and gets the focus. */
+export function useTeaching(): (teaches: Teaches) => void {
+  const { teach } = usePage();
+  return (teaches) => {
+    flushSync(() => teach(teaches));
+    document.getElementById(TAUGHT_TITLE)?.focus();
+  };
+}
+
 /** Teaches the model in use something more; nothing if the run on the page has left none. */
 export function TeachMore() {
   useTaughtList();
   const { teach } = usePage();
+  const askToTeach = useTeaching();
   const taught = useTaughtState(({ models, used, isAsked }) =>
     isAsked ? models.find(({ key }) => key === used) : null,
   );
@@ -50,7 +65,7 @@ export function TeachMore() {
   if (!taught?.model || active) return null;
   const { key, model } = taught;
   return (
-    <button type="button" data-testid="teach-more" onClick={() => teach({ key, model })}>
+    <button type="button" data-testid="teach-more" onClick={() => askToTeach({ key, model })}>
       Teach it something more
     </button>
   );

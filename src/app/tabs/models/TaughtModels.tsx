@@ -2,8 +2,8 @@ import { useId, useState } from 'react';
 import { ancestorsOf, type ModelSummary, taughtName } from '../../../run/files/model-line.ts';
 import { modelText } from '../../../weights/model-reference.ts';
 import type { TaughtModel } from '../../../worker/protocol.ts';
-import { Lessons } from '../../shared/Lessons.tsx';
-import { usePage, usePageState } from '../../state/page-context.tsx';
+import { Lessons, useTeaching } from '../../shared/Lessons.tsx';
+import { usePageState } from '../../state/page-context.tsx';
 import { canRemoveModels, isActive } from '../../state/run-state.ts';
 import { useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
 import { ErrorText, Section } from '../../ui/blocks.tsx';
@@ -154,7 +154,7 @@ export function TaughtModels() {
 
 function Row({ taught, depth, mayRemove }: Placed & { mayRemove: boolean }) {
   const { use, remove } = useTaught();
-  const { teach } = usePage();
+  const teach = useTeaching();
   const isUsed = useTaughtState(({ used }) => used === taught.key);
   const hasMore = useTaughtState(({ models }) =>
     models.some(({ model }) => model && taught.model && ancestorsOf(model, [taught.model]).length > 0),
