@@ -11,7 +11,7 @@ import { browserLastVisit } from './state/last-visit.ts';
 import { askPlanWorker } from './state/memory-plan.ts';
 import { openModelsWorker } from './state/models.ts';
 import { PageProvider } from './state/page-context.tsx';
-import { createPage, type Page } from './state/page.ts';
+import { createPage } from './state/page.ts';
 import {
   applyTheme,
   saveBudget,
@@ -25,7 +25,7 @@ import { openWorkerSession, watched } from './state/run-manager.ts';
 import { browserAddress } from './state/sharing.ts';
 import { browserTasks } from './state/task-store.ts';
 import { createTableClient, openTablesWorker } from './state/tasks.ts';
-import { askWhereToSave, createTaughtModels, openExportsWorker, TaughtProvider } from './state/taught-models.ts';
+import { askWhereToSave, openExportsWorker } from './state/taught-models.ts';
 import { askLengthsWorker, askPreviewWorker } from './state/text-questions.ts';
 import { askCheckpointsWorker } from './state/unfinished.ts';
 import './ui/base.css';
@@ -61,8 +61,7 @@ function start(at: HTMLElement): void {
     () => performance.now(),
     (read) => setInterval(read, TICK_MS),
   );
-  const stored = createTaughtModels(openExportsWorker, askWhereToSave, download, () => void page.models.persist());
-  const page: Page = createPage({
+  const page = createPage({
     openSession: watched(openWorkerSession),
     history: browserHistory(),
     tasks: browserTasks(),
@@ -73,7 +72,7 @@ function start(at: HTMLElement): void {
     askForLengths: askLengthsWorker,
     checkModel: askModelCheckWorker,
     openRounds: async (picked, access) => (await import('./state/playground.ts')).playground.open(access, null, picked),
-    takeShared: (file) => stored.take([file]),
+    exports: { open: openExportsWorker, askWhere: askWhereToSave, deliver: download },
     memory: { ask: askPlanWorker, budget: storedBudget(), keep: saveBudget },
     device: { ask: askDeviceWorker, preferences: storedPreferences(), keep: savePreferences },
     bench: askBenchWorker,
@@ -94,9 +93,7 @@ function start(at: HTMLElement): void {
   createRoot(at).render(
     <StrictMode>
       <PageProvider value={page}>
-        <TaughtProvider value={stored}>
-          <App />
-        </TaughtProvider>
+        <App />
       </PageProvider>
     </StrictMode>,
   );

@@ -6,9 +6,9 @@ import { enoughFor, LONGEST, type TaskLengths, type TextLengths } from '../../ru
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { isCutByDesign } from '../../run/settings/starting-values.ts';
 import { freeAnswerLength } from '../../tasks/forms.ts';
+import { useTaughtList } from '../shared/Lessons.tsx';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
-import { useTaughtList, useTaughtState } from '../state/taught-models.ts';
 import { bytes } from '../ui/format.ts';
 import styles from './form.module.css';
 
@@ -166,7 +166,7 @@ const listOf = (names: readonly string[]): string =>
 function useRoom(): number | null {
   const [room, setRoom] = useState<number | null>(null);
   const stored = usePageState(({ history, models }) => `${history.length} ${models.usageBytes}`);
-  const models = useTaughtState((state) => state.models);
+  const models = usePageState((state) => state.taught.models);
   useEffect(() => {
     let isLate = false;
     void navigator.storage?.estimate?.().then(({ usage, quota }) => {
@@ -191,7 +191,7 @@ function RoomFact() {
 /** The models are listed only where some have to go. */
 function NoRoom(asked: Parameters<typeof roomText>[0]) {
   useTaughtList();
-  const { models, used } = useTaughtState((all) => all);
+  const { models, used } = usePageState((state) => state.taught);
   const teaches = usePageState((all) => all.teaches?.key ?? null);
   const others = models.filter(({ key }) => key !== used && key !== teaches);
   const named = others.map(({ name, model, bytes }) => ({ name: model === null ? name : taughtName(model), bytes }));

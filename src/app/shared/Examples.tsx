@@ -7,7 +7,6 @@ import { closestOf } from '../../text/scores.ts';
 import type { TriedRun } from '../../worker/try/messages.ts';
 import { usePage } from '../state/page-context.tsx';
 import { createPlayground, openTryWorker, type Playground, playground, useTryContext } from '../state/playground.ts';
-import { useTaught } from '../state/taught-models.ts';
 import { chosenExamples, type Compared, SHOWN, type Shown, wrongSentence } from '../state/try-form.ts';
 import { headed, nameIn, UNTRAINED, untrainedKey } from '../state/try-state.ts';
 import { ErrorNote } from '../ui/blocks.tsx';
@@ -272,7 +271,7 @@ function Written({ title, answer, example, isFree }: WrittenProps) {
 /** The answers of a run's tests, from the rounds that this browser has stored. */
 export default function RunAnswers({ runId }: { runId: string | null }) {
   const { store, changeView } = usePage();
-  const stored = useTaught();
+  const stored = usePage().taught;
   const [own] = useState(() => createPlayground(openTryWorker));
   const { status, run, problem } = useStore(own.store);
   useEffect(() => {

@@ -8,8 +8,7 @@ import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
 import { scoreText } from '../state/scores.ts';
 import type { Teaches } from '../state/set-up-form.ts';
-import type { PageState } from '../state/store.ts';
-import { useTaughtList, useTaughtState } from '../state/taught-models.ts';
+import { usedModel } from '../state/taught-models.ts';
 import { moment } from '../ui/format.ts';
 import styles from './shared.module.css';
 
@@ -36,6 +35,24 @@ export function Lessons({ model }: { model: Pick<ModelSummary, 'lessons'> }) {
   );
 }
 
+/**
+ * Lists the taught models for the run on the page: those that a run saves when it waits, perhaps for room, or has ended;
+ * those that another tab has saved or removed when a person comes back to this one.
+ */
+export function useTaughtList(): void {
+  const { refresh } = usePage().taught;
+  // Somebody else's results may bear the name of a run here: its model is not theirs.
+  const run = usePageState(({ run: { results, sharedAs } }) => (sharedAs === null ? (results?.id ?? null) : null));
+  const isDue = usePageState(({ run: { status } }) => !isActive(status) || status === 'paused');
+  useEffect(() => {
+    if (!isDue) return undefined;
+    const list = (): void => refresh(run);
+    list();
+    window.addEventListener('focus', list);
+    return () => window.removeEventListener('focus', list);
+  }, [isDue, run, refresh]);
+}
+
 /** The id of the heading above what the form's model knows. */
 export const TAUGHT_TITLE = 'teaches-title';
 
@@ -51,34 +68,17 @@ export function useTeaching(): (teaches: Teaches) => void {
 /** Teaches the model in use something more; nothing if the run on the page has left none. */
 export function TeachMore() {
   useTaughtList();
-  const { teach } = usePage();
-  const askToTeach = useTeaching();
-  const taught = useTaughtState(({ models, used, isAsked }) =>
-    isAsked ? models.find(({ key }) => key === used) : null,
-  );
+  const teach = useTeaching();
+  const used = usePageState(({ taught }) => usedModel(taught));
   const active = usePageState(({ run }) => isActive(run.status));
-  const teacher = usePageState(runOfForm);
-  // The form has taught what it says: from here on, its model is the one that came out, and what comes next is open.
-  useEffect(() => {
-    if (teacher !== null && taught?.model?.run === teacher) teach({ key: taught.key, model: taught.model });
-  }, [teacher, taught, teach]);
-  if (!taught?.model || active) return null;
-  const { key, model } = taught;
+  if (!used?.model || active) return null;
+  const { key, model } = used;
   return (
-    <button type="button" data-testid="teach-more" onClick={() => askToTeach({ key, model })}>
+    <button type="button" data-testid="teach-more" onClick={() => teach({ key, model })}>
       Teach it something more
     </button>
   );
 }
-
-/** The id of the run on the page, if it has finished teaching the form's model the form's tasks; else null. */
-const runOfForm = ({ run, teaches, draft }: PageState): string | null =>
-  run.status === 'finished' &&
-  teaches !== null &&
-  draft.order.length > 0 &&
-  run.settings?.order.join('\n') === [...teaches.model.lessons.map(({ name }) => name), ...draft.order].join('\n')
-    ? (run.results?.id ?? null)
-    : null;
 
 /** The examples that replay repeats, by its source. */
 const REPEATED = {

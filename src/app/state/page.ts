@@ -19,10 +19,11 @@ import type { Preferences, Theme, View } from './preferences.ts';
 import { createQueue, type QueueActions, type QueueStorage } from './queue.ts';
 import { createRunManager, type OpenSession, type RunActions } from './run-manager.ts';
 import { endedRun, isActive, type PageRun } from './run-state.ts';
-import { createSetUpActions, type SetUpActions } from './set-up-form.ts';
+import { createSetUpActions, type SetUpActions, type Teaches } from './set-up-form.ts';
 import { createSharing, type PageAddress, type SharingActions } from './sharing.ts';
-import { createPageStore, type PageStore } from './store.ts';
+import { createPageStore, type PageState, type PageStore } from './store.ts';
 import type { TaskStore } from './task-store.ts';
+import { createTaughtActions, type ExportParts, type TaughtActions, usedModel } from './taught-models.ts';
 import { createTaskActions, type TableClient, type TaskActions } from './tasks.ts';
 import {
   type AskForLengths,
@@ -47,7 +48,7 @@ export interface PageParts {
   askForLengths: AskForLengths;
   checkModel: AskForModelCheck;
   openRounds: OpenRounds;
-  takeShared: (file: File) => void;
+  exports: ExportParts;
   device: DeviceParts;
   bench: AskForBench;
   pace: TimeCorrections;
@@ -79,6 +80,8 @@ export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'la
   readonly changeView: (change: Partial<View>) => void;
   /** The models stored in this browser. */
   readonly models: ModelsActions;
+  /** The models that were taught in this browser. */
+  readonly taught: TaughtActions;
   /** The preview of the first example. */
   readonly preview: Previewer;
   /** Fetches the model's config from its hub or server, to plan memory. Nothing else does so before a start. */
@@ -107,6 +110,15 @@ export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'la
   readonly sharing: SharingActions;
 }
 
+/** The model that came out, if the run on the page has finished teaching the form's model the form's tasks; else null. */
+function outcomeOfForm({ run, teaches, draft, taught }: PageState): Teaches | null {
+  if (run.status !== 'finished' || teaches === null || draft.order.length === 0) return null;
+  const planned = [...teaches.model.lessons.map(({ name }) => name), ...draft.order];
+  if (run.settings?.order.join('\n') !== planned.join('\n')) return null;
+  const used = usedModel(taught);
+  return used?.model && used.model.run === run.results?.id ? { key: used.key, model: used.model } : null;
+}
+
 /** Assembles the page; each subject has its own file. */
 export function createPage(parts: PageParts): Page {
   const { memory, device, pace, address, lastVisit } = parts;
@@ -116,6 +128,9 @@ export function createPage(parts: PageParts): Page {
     if (draft !== before.draft || teaches !== before.teaches) lastVisit.saveForm({ draft, teaches });
     // What a run has shown counts once it has ended.
     if (isActive(run.status) && !isActive(before.run.status)) lastVisit.saveShown(null);
+    // The form has taught what it says: from here on, its model is the one that came out, and what comes next is open.
+    const outcome = outcomeOfForm(getState());
+    if (outcome !== null) setUp.teach(outcome);
   });
   const memoryPlanner = createMemoryPlanner(store, memory.ask);
   const lengthCounter = createLengthCounter(store, parts.askForLengths);
@@ -125,6 +140,8 @@ export function createPage(parts: PageParts): Page {
   const sharing = createSharing(store, address, async (results) => void (await history.takeAll([results])));
   const compare = createCompareActions(store, history);
   const setUp = createSetUpActions(store, { savePreferences: device.keep, saveBudget: memory.keep });
+  const models = createModelsActions(store, parts.models);
+  const taught = createTaughtActions(store, parts.exports, () => void models.persist());
   const unfinished = createUnfinishedRuns(store, parts.checkpoints);
 
   /** Stores an ended run before the next run of the queue begins. */
@@ -191,7 +208,7 @@ export function createPage(parts: PageParts): Page {
     setUp,
     check: parts.checkModel,
     openRounds: parts.openRounds,
-    takeShared: parts.takeShared,
+    takeShared: (file) => taught.take([file]),
   });
 
   return {
@@ -222,7 +239,8 @@ export function createPage(parts: PageParts): Page {
       queue.load();
     },
     changeView: (change) => setState(({ view }) => ({ view: { ...view, ...change } })),
-    models: createModelsActions(store, parts.models),
+    models,
+    taught,
     preview: createPreviewer(store, parts.askForPreview),
     lookUp: () => {
       memoryPlanner.lookUp();

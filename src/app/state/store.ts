@@ -18,6 +18,7 @@ import { runSlice, type RunSlice } from './run-state.ts';
 import { type Form, type SetUpSlice, setUpSlice } from './set-up-form.ts';
 import { sharingSlice, type SharingSlice } from './sharing.ts';
 import { tasksSlice, type TasksSlice } from './task-store.ts';
+import { taughtSlice, type TaughtSlice } from './taught-models.ts';
 import { type TextsSlice, textsSlice } from './text-questions.ts';
 import { unfinishedSlice, type UnfinishedSlice } from './unfinished.ts';
 
@@ -37,6 +38,7 @@ export interface PageState
     RunSlice,
     UnfinishedSlice,
     HistorySlice,
+    TaughtSlice,
     CompareSlice,
     QueueSlice {}
 
@@ -64,6 +66,7 @@ export const createPageStore = (
     ...runSlice,
     ...unfinishedSlice,
     ...historySlice,
+    ...taughtSlice,
     ...compareSlice,
     ...queueSlice,
   }));

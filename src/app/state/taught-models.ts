@@ -1,6 +1,3 @@
-import { createContext, useContext, useEffect } from 'react';
-import { useStore } from 'zustand';
-import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { GgufDtype, SameAnswers } from '../../gguf/names.ts';
@@ -18,9 +15,8 @@ import {
   type TaughtModel,
   type Written,
 } from '../../worker/protocol.ts';
-import { usePageState } from './page-context.tsx';
-import { isActive } from './run-state.ts';
 import { openSession, type WorkerSession } from './session.ts';
+import type { StoreOf } from './slice.ts';
 
 /** The models that were taught in this browser, and the one that this tab uses. */
 interface TaughtState {
@@ -45,15 +41,41 @@ interface TaughtState {
   problem: ErrorReport | null;
 }
 
+export interface TaughtSlice {
+  readonly taught: TaughtState;
+}
+
+export const taughtSlice: TaughtSlice = {
+  taught: {
+    rounds: null,
+    used: null,
+    isAsked: true,
+    last: null,
+    broken: [],
+    models: [],
+    writing: null,
+    answering: null,
+    same: new Map(),
+    problem: null,
+  },
+};
+
 /** Opens the worker that writes files. `onEvent` receives its events, and its faults as a `failed` event. */
 type OpenExports = (onEvent: (event: ExportsEvent) => void) => WorkerSession<ExportsCommand>;
 
 /** Asks where to write a file; null if the browser only supports downloads. @throws DOMException if cancelled. */
 type AskWhere = (name: string) => Promise<FileSystemFileHandle | null>;
 
+/** How the files of models are written, and handed to the browser. */
+export interface ExportParts {
+  readonly open: OpenExports;
+  readonly askWhere: AskWhere;
+  /** Downloads a file. */
+  readonly deliver: (file: File, name: string) => void;
+}
+
 /** The actions on models that were taught. */
-interface TaughtModels {
-  readonly store: StoreApi<TaughtState>;
+export interface TaughtActions {
   /** Lists them for the run on the page, by its id; null if it has none. */
   readonly refresh: (run: string | null) => void;
   /** The model that this tab uses for a run: the one chosen since it is shown, else its own. */
@@ -71,29 +93,15 @@ interface TaughtModels {
   readonly take: (files: readonly File[]) => void;
 }
 
-/**
- * @param deliver downloads a file.
- * @param onSaved called when a model has been saved since the page was opened.
- */
-export function createTaughtModels(
-  open: OpenExports,
-  askWhere: AskWhere,
-  deliver: (file: File, name: string) => void,
-  onSaved: () => void = () => undefined,
-): TaughtModels {
-  const store = createStore<TaughtState>(() => ({
-    rounds: null,
-    used: null,
-    isAsked: true,
-    last: null,
-    broken: [],
-    models: [],
-    writing: null,
-    answering: null,
-    same: new Map(),
-    problem: null,
-  }));
-  const { setState, getState } = store;
+/** @param onSaved called when a model has been saved since the page was opened. */
+export function createTaughtActions(
+  store: StoreOf<TaughtSlice>,
+  { open, askWhere, deliver }: ExportParts,
+  onSaved: () => void,
+): TaughtActions {
+  const getState = (): TaughtState => store.getState().taught;
+  const setState = (change: Partial<TaughtState>): void =>
+    store.setState(({ taught }) => ({ taught: { ...taught, ...change } }));
   /** The run on the page, the model chosen instead of its own, and the one chosen before that. */
   let shown: { run: string | null; chosen: string | null; before?: string | null } = { run: null, chosen: null };
   /** When the newest model was saved; at first, when the page was opened. */
@@ -126,19 +134,21 @@ export function createTaughtModels(
           shown = { run, chosen: before !== null && isIn(event, before) ? before : null };
           send({ type: 'list' });
         }
-        setState(({ writing }) => ({
+        setState({
           rounds: event.rounds,
           used: event.used,
           isAsked: event.isAsked,
           last: event.last,
           broken: event.broken,
           models: event.models,
-          writing: writing?.what === 'import' ? null : writing,
-        }));
+          ...(getState().writing?.what === 'import' && { writing: null }),
+        });
         break;
-      case 'writing':
-        setState(({ writing }) => ({ writing: writing && { ...writing, bytes: event.bytes } }));
+      case 'writing': {
+        const { writing } = getState();
+        setState({ writing: writing && { ...writing, bytes: event.bytes } });
         break;
+      }
       case 'written':
         setState({ writing: null });
         if (event.file !== null) deliver(event.file, event.name);
@@ -147,10 +157,10 @@ export function createTaughtModels(
         setState({ answering: { done: event.done, all: event.all } });
         break;
       case 'answered':
-        setState(({ same }) => ({
+        setState({
           answering: null,
-          same: new Map(same).set(countOf(event.key, event.dtype), event.same),
-        }));
+          same: new Map(getState().same).set(countOf(event.key, event.dtype), event.same),
+        });
         break;
       case 'failed':
         setState({ writing: null, answering: null, problem: event.error });
@@ -166,7 +176,6 @@ export function createTaughtModels(
   };
 
   return {
-    store,
     choiceFor,
     refresh: (run) => {
       if (run !== shown.run) shown = { run, chosen: null };
@@ -218,6 +227,10 @@ export function createTaughtModels(
 const isIn = ({ models }: { models: readonly TaughtModel[] }, key: string): boolean =>
   models.some((one) => one.key === key);
 
+/** The model that this tab uses, if it is that of the run on the page or chosen; else null. */
+export const usedModel = ({ models, used, isAsked }: TaughtState): TaughtModel | null =>
+  (isAsked && models.find(({ key }) => key === used)) || null;
+
 /** Names a count of test answers. @param key of the model. */
 export const countOf = (key: string | null, dtype: GgufDtype): string => `${key} ${dtype}`;
 
@@ -258,33 +271,3 @@ export const askWhereToSave: AskWhere = (name) =>
   'showSaveFilePicker' in globalThis
     ? showSaveFilePicker({ suggestedName: name, types: [{ accept: { 'application/zip': ['.zip'] } }] })
     : Promise.resolve(null);
-
-const Context = createContext<TaughtModels | null>(null);
-
-export const TaughtProvider = Context.Provider;
-
-export function useTaught(): TaughtModels {
-  const taught = useContext(Context);
-  if (taught === null) throw new Error('TaughtProvider is missing.');
-  return taught;
-}
-
-/**
- * Lists the models for the run on the page: those that a run saves when it waits, perhaps for room, or has ended; those
- * that another tab has saved or removed when a person comes back to this one.
- */
-export function useTaughtList(): void {
-  const { refresh } = useTaught();
-  // Somebody else's results may bear the name of a run here: its model is not theirs.
-  const run = usePageState(({ run: { results, sharedAs } }) => (sharedAs === null ? (results?.id ?? null) : null));
-  const isDue = usePageState(({ run: { status } }) => !isActive(status) || status === 'paused');
-  useEffect(() => {
-    if (!isDue) return undefined;
-    const list = (): void => refresh(run);
-    list();
-    window.addEventListener('focus', list);
-    return () => window.removeEventListener('focus', list);
-  }, [isDue, run, refresh]);
-}
-
-export const useTaughtState = <Part>(select: (state: TaughtState) => Part): Part => useStore(useTaught().store, select);

@@ -6,14 +6,8 @@ import { ResultsTab } from '../tabs/results/ResultsTab.tsx';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
 import { memoryHistory, memoryQueue, memoryTasks } from '../testing/stores.ts';
 import { NO_TASKS } from './task-store.ts';
-import { createTaughtModels, TaughtProvider } from './taught-models.ts';
 
 const said = (html: string): string => textOf(html).replaceAll(/\s+/g, ' ');
-const rounds = createTaughtModels(
-  () => ({ send: () => undefined, close: () => undefined }),
-  () => Promise.resolve(null),
-  () => undefined,
-);
 
 it('says what is stored that this version cannot read, wherever it would be', async () => {
   const history = { ...memoryHistory(), list: () => Promise.resolve({ runs: [], unread: ['a', 'b'] }) };
@@ -24,8 +18,7 @@ it('says what is stored that this version cannot read, wherever it would be', as
     queue: memoryQueue({ isGoing: false, runs: [{ id: 'n', settings: { model: 'x' } }] }),
   });
   await page.load();
-  const results = createElement(TaughtProvider, { value: rounds }, createElement(ResultsTab));
-  const inResults = said(markup(page, results));
+  const inResults = said(markup(page, createElement(ResultsTab)));
   expect(inResults).toContain('2 stored runs cannot be read: they are damaged, or from another version of this page.');
   expect(inResults).toContain('1 checkpoint of an unfinished run cannot be read: it is damaged');
   expect(said(markup(page, createElement(QueueList)))).toContain('1 queued run cannot be read');
@@ -37,8 +30,7 @@ it('says what is stored that this version cannot read, wherever it would be', as
 it('says nothing of it where all can be read', async () => {
   const page = silentPage();
   await page.load();
-  const results = createElement(TaughtProvider, { value: rounds }, createElement(ResultsTab));
-  const all = [results, createElement(QueueList), createElement(TaskSources, { issue: undefined })];
+  const all = [createElement(ResultsTab), createElement(QueueList), createElement(TaskSources, { issue: undefined })];
   expect(said(all.map((part) => markup(page, part)).join(''))).not.toMatch(/cannot be read|unreadable/);
 });
 

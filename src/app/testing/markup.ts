@@ -19,7 +19,11 @@ export const silentPage = (parts: Partial<PageParts> = {}): Page =>
     askForLengths: () => () => undefined,
     checkModel: () => Promise.resolve(null),
     openRounds: () => Promise.resolve(),
-    takeShared: () => undefined,
+    exports: {
+      open: () => ({ send: () => undefined, close: () => undefined }),
+      askWhere: () => Promise.resolve(null),
+      deliver: () => undefined,
+    },
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
     bench: () => () => undefined,

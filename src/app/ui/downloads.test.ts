@@ -5,7 +5,7 @@ import type { MethodName } from '../../methods/registry.ts';
 import type { ModelSummary } from '../../run/files/model-line.ts';
 import type { LastRound } from '../../worker/protocol.ts';
 import type { ExportsEvent } from '../../worker/protocol.ts';
-import { createTaughtModels, TaughtProvider } from '../state/taught-models.ts';
+import type { Page, PageParts } from '../state/page.ts';
 import { ResultsTab } from '../tabs/results/ResultsTab.tsx';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
 
@@ -35,30 +35,29 @@ function shown(isAsked: boolean, method: MethodName = 'gorp-plus'): string {
   const page = silentPage();
   const results = quickResults('seq-lora', 1);
   page.store.setState(({ run }) => ({ run: { ...run, status: 'stopped', results, settings: results.settings } }));
-  const stored = createTaughtModels(
-    () => ({ send: () => undefined, close: () => undefined }),
-    () => Promise.resolve(null),
-    () => undefined,
-  );
   const { settings } = quickResults(method, 1);
   const model = { run: null, name: '', settings, commit: null, lessons: [] as unknown as ModelSummary['lessons'] };
   const models = [{ key: 'a/1-gloss', bytes: 1, savedAt: 1, name: '1-gloss', model }];
-  stored.store.setState({ last, isAsked, models, used: 'a/1-gloss' });
-  // On a server, React would render the initial state.
-  const value = { ...stored, store: { ...stored.store, getInitialState: stored.store.getState } };
-  return markup(page, createElement(TaughtProvider, { value }, createElement(ResultsTab)));
+  page.store.setState(({ taught }) => ({ taught: { ...taught, last, isAsked, models, used: 'a/1-gloss' } }));
+  return markup(page, createElement(ResultsTab));
 }
+
+/** A page whose worker that writes files is the given one. */
+const exporting = (
+  open: PageParts['exports']['open'],
+  storage?: PageParts['models']['storage'],
+): Pick<Page, 'store' | 'taught'> =>
+  silentPage({
+    exports: { open, askWhere: () => Promise.resolve(null), deliver: () => undefined },
+    models: { openModels: () => ({ send: () => undefined }), storage },
+  });
 
 test('what is written is the model that the page shows, whichever another tab has removed or showed last', async () => {
   const sent: unknown[] = [];
-  const stored = createTaughtModels(
-    () => ({ send: (command) => void sent.push(command), close: () => undefined }),
-    () => Promise.resolve(null),
-    () => undefined,
-  );
-  stored.refresh('run');
-  stored.store.setState({ last, used: 'folder/1-mails' });
-  await stored.save({ what: 'zip' }, { token: '', hub: '', files: [] } as never);
+  const { store, taught } = exporting(() => ({ send: (command) => void sent.push(command), close: () => undefined }));
+  taught.refresh('run');
+  store.setState((state) => ({ taught: { ...state.taught, last, used: 'folder/1-mails' } }));
+  await taught.save({ what: 'zip' }, { token: '', hub: '', files: [] } as never);
   expect(sent.at(-1)).toMatchObject({ type: 'zip', key: 'folder/1-mails', model: { run: 'run' } });
 });
 
@@ -70,17 +69,14 @@ test('sharing says what of the texts goes along in any case', () => {
 test('saving a model is reported, also for the first one; models that were there before are not', () => {
   let saved = 0;
   let tell: (event: ExportsEvent) => void = () => undefined;
-  const open: Parameters<typeof createTaughtModels>[0] = (onEvent) => {
-    tell = onEvent;
-    return { send: () => undefined, close: () => undefined };
-  };
-  const stored = createTaughtModels(
-    open,
-    () => Promise.resolve(null),
-    () => undefined,
-    () => void saved++,
+  const { taught } = exporting(
+    (onEvent) => {
+      tell = onEvent;
+      return { send: () => undefined, close: () => undefined };
+    },
+    { persist: () => Promise.resolve(++saved > 0), persisted: () => Promise.resolve(false) },
   );
-  stored.refresh('run');
+  taught.refresh('run');
   const list = (...savedAt: number[]): void => {
     const models = savedAt.map((at) => ({ key: String(at), bytes: 1, savedAt: at, name: '', model: null }));
     tell({ type: 'kept', used: null, isAsked: true, rounds: [], last: null, broken: [], models });
@@ -96,27 +92,23 @@ test('saving a model is reported, also for the first one; models that were there
 test('a model that another tab has removed is not used: the page says so and uses the one before', () => {
   const sent: unknown[] = [];
   let tell: (event: ExportsEvent) => void = () => undefined;
-  const stored = createTaughtModels(
-    (onEvent) => {
-      tell = onEvent;
-      return { send: (command) => void sent.push(command), close: () => undefined };
-    },
-    () => Promise.resolve(null),
-    () => undefined,
-  );
+  const { store, taught } = exporting((onEvent) => {
+    tell = onEvent;
+    return { send: (command) => void sent.push(command), close: () => undefined };
+  });
   const list = (...keys: string[]): void => {
     const models = keys.map((key) => ({ key, bytes: 1, savedAt: 1, name: '', model: null }));
     tell({ type: 'kept', used: keys[0], isAsked: false, rounds: [], last: null, broken: [], models });
   };
-  stored.refresh(null);
-  stored.use('run/1-mails');
+  taught.refresh(null);
+  taught.use('run/1-mails');
   list('run/2-chats', 'run/1-mails');
-  stored.use('run/3-notes');
+  taught.use('run/3-notes');
   list('run/2-chats', 'run/1-mails');
-  expect(stored.store.getState().problem?.code).toBe('run/model-gone');
+  expect(store.getState().taught.problem?.code).toBe('run/model-gone');
   expect(sent.at(-1)).toEqual({ type: 'list', model: { model: 'run/1-mails' } });
-  stored.use('run/2-chats');
-  expect(stored.store.getState().problem).toBeNull();
+  taught.use('run/2-chats');
+  expect(store.getState().taught.problem).toBeNull();
 });
 
 const isOff = (html: string): boolean => /<button[^>]*download-merged[^>]*disabled/.test(html);

@@ -8,7 +8,6 @@ import { roomLeft } from '../../state/models.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { paceTexts } from '../../state/phase.ts';
 import { canRemoveModels, isActive } from '../../state/run-state.ts';
-import { useTaughtState } from '../../state/taught-models.ts';
 import { ErrorText, ProgressBar, Section } from '../../ui/blocks.tsx';
 import { AskTwice } from '../../ui/controls.tsx';
 import { bytes } from '../../ui/format.ts';
@@ -179,7 +178,9 @@ function KeptRow({ model: { name, bytes: size } }: { model: KeptModel }) {
   const active = usePageState(({ run }) => isActive(run.status));
   const model = pickedReference(name);
   const canRemove = useCanRemove(({ settings }) => settings.model === model);
-  const needed = useTaughtState(({ models }) => models.filter((one) => one.model?.settings.model === model).length);
+  const needed = usePageState(
+    ({ taught: { models } }) => models.filter((one) => one.model?.settings.model === model).length,
+  );
   return (
     <tr>
       <th scope="row">
@@ -217,8 +218,8 @@ function Row({ model }: { model: StoredModel }) {
   const active = usePageState(({ run }) => isActive(run.status));
   const canRemove = useCanRemove((base) => isBaseOf(model, base));
   const name = nameOf(model);
-  const needed = useTaughtState(
-    ({ models: all }) => all.filter((one) => one.model && isBaseOf(model, one.model)).length,
+  const needed = usePageState(
+    ({ taught: { models: all } }) => all.filter((one) => one.model && isBaseOf(model, one.model)).length,
   );
   const isEmbedded = embeddedIn(model) !== undefined;
   return (

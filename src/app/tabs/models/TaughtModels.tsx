@@ -2,10 +2,9 @@ import { useId, useState } from 'react';
 import { ancestorsOf, type ModelSummary, taughtName } from '../../../run/files/model-line.ts';
 import { modelText } from '../../../weights/model-reference.ts';
 import type { TaughtModel } from '../../../worker/protocol.ts';
-import { Lessons, useTeaching } from '../../shared/Lessons.tsx';
-import { usePageState } from '../../state/page-context.tsx';
+import { Lessons, useTeaching, useTaughtList } from '../../shared/Lessons.tsx';
+import { usePage, usePageState } from '../../state/page-context.tsx';
 import { canRemoveModels, isActive } from '../../state/run-state.ts';
-import { useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
 import { ErrorText, Section } from '../../ui/blocks.tsx';
 import { AskTwice } from '../../ui/controls.tsx';
 import { bytes, moment, percent } from '../../ui/format.ts';
@@ -73,9 +72,9 @@ export function inTrees(models: readonly TaughtModel[]): Placed[] {
 /** The models that were taught in this browser, to teach one more, go back to one, or remove some. */
 export function TaughtModels() {
   useTaughtList();
-  const taught = useTaught();
-  const { models, used, problem, rounds } = useTaughtState((state) => state);
-  const canRemove = useTaughtState(({ writing }) => writing === null);
+  const taught = usePage().taught;
+  const { models, used, problem, rounds } = usePageState((state) => state.taught);
+  const canRemove = usePageState(({ taught: { writing } }) => writing === null);
   const status = usePageState(({ run }) => run.status);
   const [budget, setBudget] = useState(readBudget);
   const field = useId();
@@ -153,10 +152,10 @@ export function TaughtModels() {
 }
 
 function Row({ taught, depth, mayRemove }: Placed & { mayRemove: boolean }) {
-  const { use, remove } = useTaught();
+  const { use, remove } = usePage().taught;
   const teach = useTeaching();
-  const isUsed = useTaughtState(({ used }) => used === taught.key);
-  const hasMore = useTaughtState(({ models }) =>
+  const isUsed = usePageState(({ taught: { used } }) => used === taught.key);
+  const hasMore = usePageState(({ taught: { models } }) =>
     models.some(({ model }) => model && taught.model && ancestorsOf(model, [taught.model]).length > 0),
   );
   const active = usePageState(({ run }) => isActive(run.status));

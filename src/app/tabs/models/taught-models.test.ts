@@ -4,7 +4,6 @@ import type { ModelSummary } from '../../../run/files/model-line.ts';
 import { quickResults } from '../../../testing/scripted-results.ts';
 import type { TaughtModel } from '../../../worker/protocol.ts';
 import type { RunStatus } from '../../state/run-state.ts';
-import { createTaughtModels, TaughtProvider } from '../../state/taught-models.ts';
 import { markup, silentPage } from '../../testing/markup.ts';
 import { StoredModels } from './ModelsTab.tsx';
 import { inTrees, overBudget } from './TaughtModels.tsx';
@@ -59,12 +58,7 @@ it('removes base models while a run waits for room, but never its own', () => {
       models: { ...models, stored: [] },
       keptModels: ['own', 'other'].map((name) => ({ name, bytes: 1 })),
     }));
-    const value = createTaughtModels(
-      () => ({ send: () => undefined, close: () => undefined }),
-      () => Promise.resolve(null),
-      () => undefined,
-    );
-    const html = markup(page, createElement(TaughtProvider, { value }, createElement(StoredModels)));
+    const html = markup(page, createElement(StoredModels));
     const buttons = html.match(/<button[^>]*aria-label="Remove… the copy of [^>]*>/g) ?? [];
     expect(buttons).toHaveLength(2);
     return buttons.flatMap((button) =>

@@ -4,10 +4,10 @@ import { DTYPE_WORDS, ONNX_DTYPES, type OnnxDtype } from '../../../onnx/dtypes.t
 import { ancestorsOf, type ModelSummary, taughtName } from '../../../run/files/model-line.ts';
 import { modelText } from '../../../weights/model-reference.ts';
 import type { StoredRound } from '../../../worker/protocol.ts';
-import { repeatedBy, TeachMore } from '../../shared/Lessons.tsx';
+import { repeatedBy, TeachMore, useTaughtList } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
-import { countOf, useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
+import { countOf } from '../../state/taught-models.ts';
 import { ErrorText, Section, lazyPart } from '../../ui/blocks.tsx';
 import { bytes } from '../../ui/format.ts';
 import { withTerms } from '../../ui/terms.tsx';
@@ -59,8 +59,8 @@ function ExportButton<Dtype extends string>(props: Props<Dtype>) {
 
 /** How many test answers of the model in use stay the same with the chosen weights, once somebody asks. */
 function SameAnswers({ dtype, isDisabled }: { dtype: GgufDtype; isDisabled: boolean }) {
-  const { countSame, stopCount } = useTaught();
-  const { used, answering, same } = useTaughtState((state) => state);
+  const { countSame, stopCount } = usePage().taught;
+  const { used, answering, same } = usePageState((state) => state.taught);
   const access = usePageState((state) => state.access);
   const device = usePageState((state) => state.device);
   const found = same.get(countOf(used, dtype));
@@ -99,9 +99,18 @@ const UseModel = lazyPart(() => import('./UseModel.tsx'));
 /** The model in use: what it was taught, what is stored of it, and its files to download. */
 export function FilesSection() {
   useTaughtList();
-  const stored = useTaught();
+  const stored = usePage().taught;
   const page = usePage();
-  const { rounds: listed, used, models, isAsked, last, broken, writing, problem } = useTaughtState((state) => state);
+  const {
+    rounds: listed,
+    used,
+    models,
+    isAsked,
+    last,
+    broken,
+    writing,
+    problem,
+  } = usePageState((state) => state.taught);
   const status = usePageState(({ run }) => run.status);
   const access = usePageState((state) => state.access);
   const active = isActive(status);
@@ -113,7 +122,7 @@ export function FilesSection() {
   const repeated = model && repeatedBy(model.settings);
   const rounds = listed ?? [];
   const tests = (model?.lessons ?? []).reduce((sum, lesson) => sum + lesson.tests, 0);
-  const answering = useTaughtState((state) => state.answering);
+  const answering = usePageState((state) => state.taught.answering);
   const busy = active || writing !== null || answering !== null;
   return (
     <Section title="The model" note="Stored in this browser until you remove it under Models." testId="files">
@@ -251,8 +260,8 @@ export function FilesSection() {
 
 /** The line of descent of the model in use, with a way back to each earlier one that is stored. */
 function Line({ model }: { model: ModelSummary }) {
-  const { use } = useTaught();
-  const models = useTaughtState((state) => state.models);
+  const { use } = usePage().taught;
+  const models = usePageState((state) => state.taught.models);
   const active = usePageState(({ run }) => isActive(run.status));
   const read = models.flatMap((one) => (one.model ? [{ key: one.key, lessons: one.model.lessons }] : []));
   const before = ancestorsOf(model, read);

@@ -2,7 +2,6 @@ import { ScoreTool } from '../../shared/score-tools.tsx';
 import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
-import { useTaught, useTaughtState } from '../../state/taught-models.ts';
 import { Section } from '../../ui/blocks.tsx';
 import { CopyLink, PickFiles, Unread } from '../../ui/controls.tsx';
 import { downloadResults } from '../../ui/download.ts';
@@ -68,13 +67,13 @@ function UnreadRuns() {
 
 /** The model of the run, and its results. */
 function Downloads() {
-  const stored = useTaught();
+  const stored = usePage().taught;
   const results = usePageState(({ run }) => (isActive(run.status) ? null : run.results));
   const active = usePageState(({ run }) => isActive(run.status));
   const access = usePageState((state) => state.access);
-  const canSave = useTaughtState(({ last, writing }) => last !== null && writing === null);
+  const canSave = usePageState(({ taught: { last, writing } }) => last !== null && writing === null);
   // Beside the results of this run, the button must not hand over another run's model.
-  const isOther = useTaughtState(({ last, isAsked }) => last !== null && !isAsked) && results !== null;
+  const isOther = usePageState(({ taught: { last, isAsked } }) => last !== null && !isAsked) && results !== null;
   const { sharing } = usePage();
   const open = (
     <PickFiles

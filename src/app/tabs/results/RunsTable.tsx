@@ -7,7 +7,6 @@ import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
 import { measuresShown, runKey, type RunSummary } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
-import { useTaught, useTaughtState } from '../../state/taught-models.ts';
 import { changeText, scoreText, type ScoreView } from '../../state/scores.ts';
 import { AskTwice } from '../../ui/controls.tsx';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
@@ -88,15 +87,15 @@ function saveColumns(columns: readonly RunColumn[]): void {
 /** All that is stored of a run, and what can be done with it. */
 function RunDetails({ run }: { run: RunSummary }) {
   const { copySettings, forget, resumeFromCheckpoint, resultsOf } = usePage();
-  const stored = useTaught();
+  const stored = usePage().taught;
   const active = usePageState(({ run: shown }) => isActive(shown.status));
   const score = usePageState(({ view }) => view.score);
   const checkpoint = usePageState(({ unfinished }) => unfinished.find(({ id }) => id !== undefined && id === run.id));
-  const taught = useTaughtState(({ models }) =>
+  const taught = usePageState(({ taught: { models } }) =>
     models.find(({ model }) => model?.run !== null && model?.run === run.id),
   );
-  const isUsed = useTaughtState(({ used }) => used === taught?.key);
-  const isWriting = useTaughtState(({ writing }) => writing !== null);
+  const isUsed = usePageState(({ taught: { used } }) => used === taught?.key);
+  const isWriting = usePageState(({ taught: { writing } }) => writing !== null);
   const { settings, device, seconds, resultsBytes } = run;
   const { trainExamples, testExamples, epochs, seed } = settings.training;
   const [key, which] = [runKey(run), calledRun(run)];

@@ -11,7 +11,6 @@ import { pickedFrom } from '../../state/models.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { type Playground, playground, useTryContext } from '../../state/playground.ts';
 import { roundOfRun } from '../../state/run-state.ts';
-import { useTaught } from '../../state/taught-models.ts';
 import { nameIn } from '../../state/try-state.ts';
 import { ErrorNote, Section } from '../../ui/blocks.tsx';
 import { Answers } from './Answers.tsx';
@@ -22,7 +21,7 @@ import { PickFiles } from '../../ui/controls.tsx';
 /** The run being asked, and buttons to open another. */
 function SourceLine({ playground }: { playground: Playground }) {
   const page = usePage();
-  const stored = useTaught();
+  const stored = usePage().taught;
   const { status, run, source } = useStore(playground.store);
   const shown = usePageState((state) => state.run.results?.id ?? null);
   const access = () => page.store.getState().access;
@@ -92,7 +91,7 @@ export default function TryTab() {
   const runStatus = usePageState(({ run }) => run.status);
   const runRound = usePageState(({ run }) => roundOfRun(run));
   const runId = usePageState(({ run }) => run.results?.id ?? null);
-  const stored = useTaught();
+  const stored = usePage().taught;
   const isDue = useRef(false);
   const { status, run, source, problem } = useStore(playground.store);
   const context = useTryContext();
