@@ -97,7 +97,7 @@ const endingsOf = ({
 });
 
 /** Returns the measurements besides those of the tasks. @param last round that counts. */
-function probedOf({ probes }: Results, last = Infinity): Pick<Results, 'probes'> {
+function probedOf({ probes }: Results, last: number): Pick<Results, 'probes'> {
   const { commonQuestions, generalText, own } = probes ?? {};
   const until = <Round extends { round: number }>(rounds: Round[]): Round[] =>
     rounds.filter(({ round }) => round <= last);
