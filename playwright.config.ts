@@ -7,6 +7,10 @@ const browser = (process.env['CHROME_PATH'] ??= findBrowser() ?? '');
 if (browser === '')
   throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH; `npm test` does it.');
 
+// Without a locale Chromium takes file names for ASCII, and drops none with another letter on the page. Titles of tests,
+// which become names of folders, have such letters.
+process.env['LC_CTYPE'] ??= 'C.UTF-8';
+
 const WEBGPU = /webgpu\.spec\.ts$/;
 const port = Number(process.env['E2E_PORT'] ?? 5417);
 const url = `http://localhost:${port}/`;
