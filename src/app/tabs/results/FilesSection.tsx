@@ -6,7 +6,7 @@ import { modelText } from '../../../weights/model-reference.ts';
 import type { StoredRound } from '../../../worker/protocol.ts';
 import { repeatedBy, TeachMore, useTaughtList } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import { isActive } from '../../state/run-state.ts';
+import { isActive, type RunStatus } from '../../state/run-state.ts';
 import { countOf } from '../../state/taught-models.ts';
 import { ErrorText, Section, lazyPart } from '../../ui/blocks.tsx';
 import { bytes } from '../../ui/format.ts';
@@ -114,7 +114,6 @@ export function FilesSection() {
   const status = usePageState(({ run }) => run.status);
   const access = usePageState((state) => state.access);
   const active = isActive(status);
-  const endedAs = status === 'failed' || status === 'stopped' ? status : null;
   const [dtype, setDtype] = useState<OnnxDtype>('f32');
   const [ggufDtype, setGgufDtype] = useState<GgufDtype>('f16');
   const [withTests, setWithTests] = useState(false);
@@ -133,7 +132,7 @@ export function FilesSection() {
         </div>
       )}
       {listed !== null ? (
-        <Listed rounds={listed} ended={endedAs} />
+        <Listed rounds={listed} status={status} />
       ) : (
         problem === null && <p className="about">{active ? 'Listed once the run has ended.' : 'Looking for files…'}</p>
       )}
@@ -291,14 +290,19 @@ function Line({ model }: { model: ModelSummary }) {
   );
 }
 
-/** Says which files are stored. @param ended how the run on the page ended, if it did not finish. */
-function Listed({ rounds, ended }: { rounds: readonly StoredRound[]; ended: 'failed' | 'stopped' | null }) {
+/** Why no files are stored, by how the run on the page ended. A finished run has saved some: they were removed. */
+const NO_FILES: Partial<Record<RunStatus, string>> = {
+  failed: 'None: the run failed before its first task was saved.',
+  stopped: 'None: the run was stopped before its first task was saved.',
+  finished: 'The files of this run are no longer in this browser.',
+};
+
+/** Says which files are stored. @param status of the run on the page. */
+function Listed({ rounds, status }: { rounds: readonly StoredRound[]; status: RunStatus }) {
   if (rounds.length === 0) {
     return (
       <p className="about">
-        {ended === null
-          ? 'None yet.'
-          : `None: the run ${ended === 'failed' ? 'failed' : 'was stopped'} before its first task was saved.`}{' '}
+        {NO_FILES[status] ?? 'None yet.'}{' '}
         {withTerms(
           'After each task, the model is stored with its answers in the format of the paper’s code, its adapter (PEFT), full-rank weight changes and the space of directions that it protects.',
           'adapter',
