@@ -39,7 +39,7 @@ export function withColumns(spec: TaskSpec, columns: Columns, typed: Typed): Tas
 export function nameIssue(name: string, taken: readonly string[], known: readonly string[]): string | undefined {
   const own = taken.includes(name) ? 'another task of yours' : undefined;
   const bearer = own ?? (known.includes(name) ? 'a task that the model knows' : bearerOf(name));
-  return bearer && `This is also the name of ${bearer}`;
+  return bearer && `This is also the name of ${bearer}: choose another.`;
 }
 
 // Characters shown of each cell.

@@ -5,9 +5,11 @@ import { nameIssue, withColumns } from './ImportDialog.tsx';
 
 test('a new task has a name of its own', () => {
   expect(nameIssue('reviews', ['mine'], ['mails'])).toBeUndefined();
-  expect(nameIssue('mine', ['mine'], [])).toBe('This is also the name of another task of yours');
-  expect(nameIssue('mails', ['mine'], ['mails'])).toBe('This is also the name of a task that the model knows');
-  expect(nameIssue('ScienceQA', [], [])).toBe('This is also the name of a dataset of TRACE');
+  expect(nameIssue('mine', ['mine'], [])).toBe('This is also the name of another task of yours: choose another.');
+  expect(nameIssue('mails', ['mine'], ['mails'])).toBe(
+    'This is also the name of a task that the model knows: choose another.',
+  );
+  expect(nameIssue('ScienceQA', [], [])).toBe('This is also the name of a dataset of TRACE: choose another.');
 });
 
 const SPEC: TaskSpec = {
