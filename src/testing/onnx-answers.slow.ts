@@ -112,11 +112,14 @@ describe.each(TRAINABLE_FAMILIES)('$family after a run of gorp-plus', (family) =
     const { onnx, use, answers } = await writeTrained(join(folder, family.family), family, 'gorp-plus');
     const prompts = answers.map(promptOfPrediction);
     if (family.family === 'umt5-tiny') callT5(join(folder, family.family, onnx, 'config.json'));
-    const written = await transformersJsAnswers(join(folder, family.family), onnx, prompts, use);
+    const model = await openNamedModel(use.model);
+    const { tokenizer } = await readTexts(model, family);
+    // Models with random weights write bytes that are no text, for which transformers.js has other signs (docs/onnx.md).
+    const decode = (ids: number[]): string => tokenizer.decode(ids);
+    const written = await transformersJsAnswers(join(folder, family.family), onnx, prompts, { ...use, decode });
     expect(written).toEqual(answers.map(({ written }) => written));
     expect(written).toHaveLength(THINGS_PROMPTS);
 
-    const model = await openNamedModel(use.model);
     const saved = await openRoundFolder(join(folder, family.family, 'gorp-web-rounds', use.folder));
     const error = await logitsError(model, 'f32', saved, family.promptForm, prompts);
     const different = new Set(written).size;

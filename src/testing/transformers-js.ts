@@ -25,18 +25,20 @@ const BATCH = 50;
  * The greedy answers of transformers.js to prompts.
  *
  * @param folder that contains the model. @param name of its subfolder.
+ * @param reading.decode makes texts of token ids; the tokenizer of transformers.js by default.
  */
 export async function transformersJsAnswers(
   folder: string,
   name: string,
   prompts: readonly string[],
-  { promptForm, maxNewTokens }: { promptForm: PromptForm; maxNewTokens: number },
+  reading: { promptForm: PromptForm; maxNewTokens: number; decode?: (ids: number[]) => string },
 ): Promise<string[]> {
   const library = await transformersJs(folder);
   const config = await library.AutoConfig.from_pretrained(name);
   const isSeq2Seq = (config as { is_encoder_decoder?: boolean }).is_encoder_decoder === true;
   const model = await (isSeq2Seq ? library.AutoModelForSeq2SeqLM : library.AutoModelForCausalLM).from_pretrained(name);
   const tokenizer = await tokenizerOf(library, join(folder, name), name, isSeq2Seq ? 'right' : 'left');
+  const { promptForm, maxNewTokens, decode = (ids) => tokenizer.decode(ids) } = reading;
   const { eos_token_id } = model.generation_config as { eos_token_id: number | number[] };
   const ends = [eos_token_id].flat();
   /** In a batch, transformers.js continues rows that have ended. */
@@ -50,7 +52,7 @@ export async function transformersJsAnswers(
     const outputs = await model.generate({ ...inputs, max_new_tokens: maxNewTokens });
     const begin = isSeq2Seq ? 1 : inputs.input_ids.dims[1];
     const rows = (outputs as { tolist(): bigint[][] }).tolist();
-    texts.push(...rows.map((row) => tokenizer.decode(untilEnd(row.slice(begin).map(Number)))));
+    texts.push(...rows.map((row) => decode(untilEnd(row.slice(begin).map(Number)))));
   }
   return texts;
 }
