@@ -13,6 +13,8 @@ declare module 'react' {
     /** Of the map of ranks: number of rounds, letters of the longest name. */
     '--rounds'?: number;
     '--letters'?: number;
+    /** Of the matrix of accuracies: number of columns. */
+    '--columns'?: number;
     /** Of a taught model: how many it descends from. */
     '--depth'?: number;
   }

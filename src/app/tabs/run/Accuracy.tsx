@@ -89,6 +89,7 @@ export function AccuracyMatrix() {
           ref={table}
           role="grid"
           className={styles.matrix}
+          style={{ '--columns': columns.length }}
           data-testid="r-matrix"
           data-heat={heat}
           data-many={columns.length > 6}
