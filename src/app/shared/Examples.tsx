@@ -270,8 +270,7 @@ function Written({ title, answer, example, isFree }: WrittenProps) {
 
 /** The answers of a run's tests, from the rounds that this browser has stored. */
 export default function RunAnswers({ runId }: { runId: string | null }) {
-  const { store, changeView } = usePage();
-  const stored = usePage().taught;
+  const { store, changeView, taught: stored } = usePage();
   const [own] = useState(() => createPlayground(openTryWorker));
   const { status, run, problem } = useStore(own.store);
   useEffect(() => {

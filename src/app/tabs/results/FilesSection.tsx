@@ -99,8 +99,8 @@ const UseModel = lazyPart(() => import('./UseModel.tsx'));
 /** The model in use: what it was taught, what is stored of it, and its files to download. */
 export function FilesSection() {
   useTaughtList();
-  const stored = usePage().taught;
   const page = usePage();
+  const stored = page.taught;
   const {
     rounds: listed,
     used,
