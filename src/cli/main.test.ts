@@ -1,5 +1,5 @@
 import { beforeEach, expect, type MockInstance, test, vi } from 'vitest';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main } from './main.ts';
@@ -11,10 +11,14 @@ let error: MockInstance<typeof console.error>;
 let log: MockInstance<typeof console.log>;
 beforeEach(() => {
   vi.stubGlobal('__APP_VERSION__', 'test');
-  vi.stubEnv('GORP_WEB_CACHE', mkdtempSync(join(tmpdir(), 'main-')));
+  const cache = mkdtempSync(join(tmpdir(), 'gorp-main-'));
+  vi.stubEnv('GORP_WEB_CACHE', cache);
   error = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
-  return () => vi.restoreAllMocks();
+  return () => {
+    vi.restoreAllMocks();
+    rmSync(cache, { recursive: true });
+  };
 });
 
 const textOf = (spy: typeof error | typeof log): string => spy.mock.calls.flat().join('\n');
