@@ -46,6 +46,7 @@ test.each(GALLERY.filter((_, i) => TESTS_ALL || i % 5 === 0).map((model) => [mod
         activations: 'recompute',
         loadBest: 'last',
         ...FAMILY_MODULES,
+        trainedBlocks: 'all',
       },
       work: {
         tasks: 4,

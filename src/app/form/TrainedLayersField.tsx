@@ -1,4 +1,5 @@
 import { Fragment, useId } from 'react';
+import { firstTrained } from '../../models/targets.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import {
   FAMILY_MODULES,
@@ -59,7 +60,9 @@ export const layersInWords = (draft: RunSettings, model: ModelModules): string =
   rolesOf(draft)
     .map((role) => {
       const names = modulesFor(draft, model, role);
-      const layers = model.modules.reduce((sum, one) => sum + (names.includes(one.name) ? one.layers : 0), 0);
+      const layers = model.modules
+        .filter((one) => names.includes(one.name))
+        .reduce((sum, one) => sum + one.layers - firstTrained(one.layers, draft.training.trainedBlocks), 0);
       return `${layers} ${role === 'lora' ? 'with LoRA' : 'full-rank'}`;
     })
     .join(', ');

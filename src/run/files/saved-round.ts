@@ -90,7 +90,11 @@ export function checkFits({ results }: Pick<SavedRound, 'results'>, settings: Ru
 export function checkTrained({ results }: SavedRound, settings: RunSettings, model: ModelModules): void {
   if (trainsSame(results.settings, settings, model)) return;
   const { lora, fullRank } = trainedModules(results.settings, model);
-  throw refusal(`other layers were trained: ${[...lora, ...fullRank].join(', ')}`, 'Choose the same trained layers.');
+  const blocks = results.settings.training.trainedBlocks === 'later' ? ' in the later half of the blocks' : '';
+  throw refusal(
+    `other layers were trained: ${[...lora, ...fullRank].join(', ')}${blocks}`,
+    'Choose the same trained layers and blocks.',
+  );
 }
 
 /**

@@ -163,8 +163,13 @@ export function modulesOf(shapes: Shapes, { lora, fullRank }: TargetModules): Mo
 
 /** The layers that a run trains. @throws GorpError `settings/modules`. */
 export function chosenTargets(chosen: Chosen, shapes: Shapes, family: TargetModules): TargetModules {
-  const { lora, fullRank } = trainedModules(chosen, modulesOf(shapes, family));
-  return { lora: layersOfModules(lora), fullRank: layersOfModules(fullRank) };
+  const model = modulesOf(shapes, family);
+  const { lora, fullRank } = trainedModules(chosen, model);
+  const layersOf = (names: readonly string[]): RegExp => {
+    const modules = model.modules.filter(({ name }) => names.includes(name));
+    return layersOfModules(modules, chosen.training.trainedBlocks);
+  };
+  return { lora: layersOf(lora), fullRank: layersOf(fullRank) };
 }
 
 /**

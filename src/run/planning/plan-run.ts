@@ -31,6 +31,7 @@ export interface MemoryQuestion {
     | 'loadBest'
     | 'loraModules'
     | 'fullRankModules'
+    | 'trainedBlocks'
   >;
   readonly work: PlannedWork;
   /** The type of a parameter in the checkpoint, as safetensors or GGUF names it; F32 by default. */

@@ -10,6 +10,7 @@ import { chosenTargets, modulesOfConfig } from '../models/open-network.ts';
 import { planMemory } from '../planning/plan-run.ts';
 import { Run } from '../run.ts';
 import type { RunSettings } from './settings.ts';
+import { layersOfModules } from '../../models/targets.ts';
 import { modulesProblem, trainedModules, trainsSame } from './trained-modules.ts';
 import { finishedResults } from '../../testing/ended-run.ts';
 
@@ -38,7 +39,8 @@ describe('what settings name', () => {
     name: 'gorp' | 'seq-lora' | 'seq-ft',
     loraModules: string[] | null,
     fullRankModules: string[] | null = null,
-  ) => ({ method: methodPreset(name), training: { loraModules, fullRankModules } });
+    trainedBlocks: 'all' | 'later' = 'all',
+  ) => ({ method: methodPreset(name), training: { loraModules, fullRankModules, trainedBlocks } });
 
   test('is trained instead of the family’s defaults, only in the roles of the method', () => {
     expect(trainedModules(chosen('gorp', null), model)).toEqual(model.defaults);
@@ -49,6 +51,28 @@ describe('what settings name', () => {
     const picked = [...shapes.keys()].map((name) => name.replace('.weight', '')).filter((name) => lora.test(name));
     expect(picked).toEqual(['encoder.block.0.layer.0.SelfAttention.o']);
     expect([...shapes.keys()].some((name) => fullRank.test(name.replace('.weight', '')))).toBe(false);
+  });
+
+  test('is trained in the later half of each stack alone, with its middle block', () => {
+    const { shapes } = familyOf(config).read(config);
+    const later = chosenTargets(chosen('seq-lora', null, null, 'later'), shapes, familyOf(config).targets);
+    const picked = [...shapes.keys()].filter((name) => later.lora.test(name.replace('.weight', '')));
+    // One block of the encoder, two of the decoder.
+    expect(picked.map((name) => name.replace(/SelfAttention.*/, ''))).toEqual([
+      ...['encoder.block.0.layer.0.', 'encoder.block.0.layer.0.'],
+      ...['decoder.block.1.layer.0.', 'decoder.block.1.layer.0.'],
+    ]);
+  });
+
+  test.each([
+    [1, [0]],
+    [3, [1, 2]],
+    [12, [6, 7, 8, 9, 10, 11]],
+  ])('of %i blocks, %j are the later half', (layers, blocks) => {
+    const name = 'model.layers.*.mlp.gate_proj';
+    const pattern = layersOfModules([{ name, layers }], 'later');
+    const numbers = Array.from({ length: layers + 1 }, (_, i) => i);
+    expect(numbers.filter((block) => pattern.test(name.replace('*', String(block))))).toEqual(blocks);
   });
 
   test('is refused if no such layers exist, none are named, or both roles share some', () => {
@@ -71,6 +95,7 @@ describe('what settings name', () => {
     const named = chosen('gorp', [...model.defaults.lora].reverse());
     expect(trainsSame(named, chosen('gorp', null), model)).toBe(true);
     expect(trainsSame(chosen('gorp', [`${SELF}.o`]), chosen('gorp', null), model)).toBe(false);
+    expect(trainsSame(chosen('gorp', null, null, 'later'), chosen('gorp', null), model)).toBe(false);
   });
 });
 

@@ -1,6 +1,7 @@
 import { GorpError } from '../../base/errors.ts';
 import { partOf } from '../../gorp/part/method-plan.ts';
 import { type MethodSettings, planOf } from '../../methods/registry.ts';
+import type { TrainedBlocks } from '../../models/targets.ts';
 
 /** The two ways in which layers are trained. */
 export const ROLES = ['lora', 'fullRank'] as const;
@@ -23,11 +24,11 @@ export const FAMILY_MODULES = { loraModules: null, fullRankModules: null } as co
 
 type ModuleSetting = (typeof MODULE_SETTINGS)[Role];
 
-/** The settings of a run that the choice of modules depends on. */
+/** The settings of a run that the choice of layers depends on. */
 export interface Chosen {
   readonly method: MethodSettings;
   /** Names of modules; null for the defaults of the model's family. */
-  readonly training: Readonly<Record<ModuleSetting, readonly string[] | null>>;
+  readonly training: Readonly<Record<ModuleSetting, readonly string[] | null> & { trainedBlocks: TrainedBlocks }>;
 }
 
 /** The part of a method that trains layers in a way. */
@@ -89,11 +90,11 @@ export function trainedModules(chosen: Chosen, model: ModelModules): TrainedModu
   return { lora: roles.includes('lora') ? lora : [], fullRank: roles.includes('fullRank') ? fullRank : [] };
 }
 
-/** Whether two choices train the same modules of a model in the same way. */
+/** Whether two choices train the same layers of a model in the same way. */
 export function trainsSame(a: Chosen, b: Chosen, model: ModelModules): boolean {
   const sorted = (chosen: Chosen): string => {
     const trained = trainedModules(chosen, model);
-    return JSON.stringify(ROLES.map((role) => [...trained[role]].sort()));
+    return JSON.stringify([chosen.training.trainedBlocks, ...ROLES.map((role) => [...trained[role]].sort())]);
   };
   return sorted(a) === sorted(b);
 }
