@@ -247,7 +247,13 @@ async function published(terminal: Terminal): Promise<number> {
   for (const { name, config, batchSize, frozenWeights, activations, storedAs } of PUBLISHED_MODELS) {
     const lengths = { sourceLength: 512, targetLength: 50, gradientAccumulation: 1 };
     const memory = { batchSize, evaluationBatchSize: batchSize, frozenWeights, activations };
-    const training = { ...lengths, ...memory, ...FAMILY_MODULES, trainedBlocks: 'all' as const, loadBest: 'last' as const };
+    const training = {
+      ...lengths,
+      ...memory,
+      ...FAMILY_MODULES,
+      trainedBlocks: 'all' as const,
+      loadBest: 'last' as const,
+    };
     const method = methodPreset('gorp');
     const work = {
       tasks: 4,

@@ -52,24 +52,12 @@ export function targetModules(shapes: ReadonlyMap<string, readonly number[]>): T
 }
 
 /**
- * The blocks of a model that are trained: all, or the later half of each stack with its middle one. Backward passes end
- * at the first of them.
+ * Matches the layers of modules, in all blocks from the `first` one on; without modules, none. A second number in a
+ * name, as in T5's `block.*.layer.*`, is that of a part of a block.
  */
-export type TrainedBlocks = 'all' | 'later';
-
-/** The number of the first block that is trained, of so many. */
-export const firstTrained = (blocks: number, trained: TrainedBlocks): number =>
-  trained === 'later' ? Math.floor(blocks / 2) : 0;
-
-/** Matches the layers of modules in the blocks that are trained; without modules, none. */
-export function layersOfModules(
-  modules: readonly Pick<TargetModule, 'name' | 'layers'>[],
-  trained: TrainedBlocks,
-): RegExp {
-  const patterns = modules.map(({ name, layers }) => {
-    const first = firstTrained(layers, trained);
+export function layersOfModules(modules: readonly { name: string; layers: number; first: number }[]): RegExp {
+  const patterns = modules.map(({ name, layers, first }) => {
     const blocks = Array.from({ length: layers - first }, (_, i) => first + i).join('|');
-    // A second number, as in T5's `block.*.layer.*`, is that of a part of a block.
     return name.replace(/\./g, '\\.').replace('*', `(?:${blocks})`).replace(/\*/g, '\\d+');
   });
   return new RegExp(`^(?:${patterns.join('|') || '(?!)'})$`);

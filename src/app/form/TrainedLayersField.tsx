@@ -1,8 +1,8 @@
 import { Fragment, useId } from 'react';
-import { firstTrained } from '../../models/targets.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import {
   FAMILY_MODULES,
+  firstTrained,
   type ModelModules,
   MODULE_SETTINGS,
   type Role,
@@ -62,7 +62,7 @@ export const layersInWords = (draft: RunSettings, model: ModelModules): string =
       const names = modulesFor(draft, model, role);
       const layers = model.modules
         .filter((one) => names.includes(one.name))
-        .reduce((sum, one) => sum + one.layers - firstTrained(one.layers, draft.training.trainedBlocks), 0);
+        .reduce((sum, one) => sum + one.layers - firstTrained(one, draft), 0);
       return `${layers} ${role === 'lora' ? 'with LoRA' : 'full-rank'}`;
     })
     .join(', ');

@@ -26,6 +26,8 @@ describe('trained layers', () => {
   it('are the family’s defaults until others are chosen, and follow the model’s order', () => {
     expect([Q, GATE, UP].map((name) => trainingOf(draft, MODEL, name))).toEqual(['lora', 'fullRank', 'frozen']);
     expect(layersInWords(draft, MODEL)).toBe('12 with LoRA, 6 full-rank');
+    const later = { ...draft, training: { ...draft.training, trainedBlocks: 'later' as const } };
+    expect(layersInWords(later, MODEL)).toBe('6 with LoRA, 3 full-rank');
     const more = withTraining(withTraining(draft, MODEL, UP, 'lora'), MODEL, Q, 'frozen');
     expect(more.training).toMatchObject({ loraModules: [V, UP], fullRankModules: null });
     expect([namesLayers(draft), namesLayers(more)]).toEqual([false, true]);

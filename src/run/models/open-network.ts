@@ -12,7 +12,7 @@ import { chatTokenizer } from '../../text/chat-tokenizer.ts';
 import { checkVocabulary, loadTokenizer, type Tokenizer } from '../../text/tokenizer.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../../weights/model-folder.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
-import { type Chosen, type ModelModules, trainedModules } from '../settings/trained-modules.ts';
+import { type Chosen, firstTrained, type ModelModules, trainedModules } from '../settings/trained-modules.ts';
 
 /** A network ready for weights, its tokenizer and prompt form, and the layers that methods train by default. */
 export interface OpenedNetwork {
@@ -165,10 +165,9 @@ export function modulesOf(shapes: Shapes, { lora, fullRank }: TargetModules): Mo
 export function chosenTargets(chosen: Chosen, shapes: Shapes, family: TargetModules): TargetModules {
   const model = modulesOf(shapes, family);
   const { lora, fullRank } = trainedModules(chosen, model);
-  const layersOf = (names: readonly string[]): RegExp => {
-    const modules = model.modules.filter(({ name }) => names.includes(name));
-    return layersOfModules(modules, chosen.training.trainedBlocks);
-  };
+  const modules = model.modules.map((module) => ({ ...module, first: firstTrained(module, chosen) }));
+  const layersOf = (names: readonly string[]): RegExp =>
+    layersOfModules(modules.filter(({ name }) => names.includes(name)));
   return { lora: layersOf(lora), fullRank: layersOf(fullRank) };
 }
 

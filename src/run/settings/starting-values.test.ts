@@ -9,7 +9,7 @@ test('a pre-trained model starts with published or validated values and long pro
   expect(startingMethod(REAL, 'inf-lora')).toEqual(methodPreset('inf-lora'));
   const validated = {
     learningRate: 5e-4,
-    galoreLearningRate: 4e-3,
+    galoreLearningRate: 8e-3,
     updateProjGap: 1,
     softness: 1,
     protects: 'general',
@@ -19,7 +19,7 @@ test('a pre-trained model starts with published or validated values and long pro
   expect(embeddedSettings('full', 'gorp', REAL)).toMatchObject({
     model: REAL,
     method: methodPreset('gorp'),
-    training: { sourceLength: 256, epochs: 2, lrSchedulerType: 'linear' },
+    training: { sourceLength: 256, epochs: 2, lrSchedulerType: 'linear', trainedBlocks: 'later' },
   });
 });
 

@@ -11,7 +11,7 @@ import { planMemory } from '../planning/plan-run.ts';
 import { Run } from '../run.ts';
 import type { RunSettings } from './settings.ts';
 import { layersOfModules } from '../../models/targets.ts';
-import { modulesProblem, trainedModules, trainsSame } from './trained-modules.ts';
+import { firstTrained, modulesProblem, trainedModules, trainsSame } from './trained-modules.ts';
 import { finishedResults } from '../../testing/ended-run.ts';
 
 const { config } = tinyModel();
@@ -70,7 +70,8 @@ describe('what settings name', () => {
     [12, [6, 7, 8, 9, 10, 11]],
   ])('of %i blocks, %j are the later half', (layers, blocks) => {
     const name = 'model.layers.*.mlp.gate_proj';
-    const pattern = layersOfModules([{ name, layers }], 'later');
+    const first = firstTrained({ layers }, chosen('gorp', null, null, 'later'));
+    const pattern = layersOfModules([{ name, layers, first }]);
     const numbers = Array.from({ length: layers + 1 }, (_, i) => i);
     expect(numbers.filter((block) => pattern.test(name.replace('*', String(block))))).toEqual(blocks);
   });
@@ -132,6 +133,14 @@ describe('a run', () => {
     const plan = (training: RunSettings['training']) => planMemory({ config, ...asked, training, work, device });
     const own = await plan({ ...asked.training, loraModules: null });
     expect((await plan(asked.training)).parts.trained).not.toBe(own.parts.trained);
+  });
+
+  test('trains nothing of the earlier half of the blocks if it is told so, and learns', async () => {
+    const asked = settings([`${SELF}.k`, `${SELF}.o`, `${CROSS}.v`]);
+    const training = { ...asked.training, trainedBlocks: 'later' as const };
+    const { model, curves } = finishedResults(await execute({ ...asked, training }));
+    expect(model.trainable).toBe((1 + 1 + 1) * 4 * (16 + 16)); // one block less of the decoder
+    expect(curves.loss.every(Number.isFinite)).toBe(true);
   });
 
   test('ends before weights are requested if a model has no such layers', async () => {

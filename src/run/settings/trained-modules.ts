@@ -1,7 +1,6 @@
 import { GorpError } from '../../base/errors.ts';
 import { partOf } from '../../gorp/part/method-plan.ts';
 import { type MethodSettings, planOf } from '../../methods/registry.ts';
-import type { TrainedBlocks } from '../../models/targets.ts';
 
 /** The two ways in which layers are trained. */
 export const ROLES = ['lora', 'fullRank'] as const;
@@ -28,8 +27,12 @@ type ModuleSetting = (typeof MODULE_SETTINGS)[Role];
 export interface Chosen {
   readonly method: MethodSettings;
   /** Names of modules; null for the defaults of the model's family. */
-  readonly training: Readonly<Record<ModuleSetting, readonly string[] | null> & { trainedBlocks: TrainedBlocks }>;
+  readonly training: Readonly<Record<ModuleSetting, readonly string[] | null> & { trainedBlocks: 'all' | 'later' }>;
 }
+
+/** The number of the first block whose layers are trained: 0, or where the later half begins, the middle block included. */
+export const firstTrained = ({ layers }: { layers: number }, { training }: Pick<Chosen, 'training'>): number =>
+  training.trainedBlocks === 'later' ? Math.floor(layers / 2) : 0;
 
 /** The part of a method that trains layers in a way. */
 const PART_OF = { lora: 'adapters', fullRank: 'full-rank' } as const;
