@@ -156,7 +156,7 @@ export const TRAINING_SETTINGS = {
   trainedBlocks: choice({
     section: 'Training',
     label: 'Trained blocks',
-    help: 'Of each stack of blocks, all, or the later half: steps take about a third less time, and trained layers half the memory. What the model knows changes less.',
+    help: 'Of each stack of blocks, all, or the later half: steps take less time, and trained layers half the memory. What the model knew changes less.',
     initial: 'all',
     before: 'all',
     options: [
