@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodeCommand, projectPath } from '../setup/process.ts';
 
 // One violation of each kind of rule that the project's own code never breaks, so that only this test tells whether
-// the rules are on: of the syntax, of types, of React's hooks and compiler, and the project's own.
+// the rules are on: of the syntax, of types, of React's hooks and compiler, and the project's own. And one error of types.
 const FILES = {
   'tsconfig.json': `{ "compilerOptions": { "strict": true, "jsx": "preserve", "types": [] }, "include": ["src"] }`,
   'src/base/a.ts': `
@@ -17,6 +17,7 @@ export const name = (kind: 'a' | 'b'): string => { switch (kind) { case 'a': ret
 export class Counter { private count = 0; next(): number { return ++this.count; } }
 // oxlint-disable-next-line no-var
 export let first: any = 1;
+export const count: number = 'one';
 `,
   'src/app/a.tsx': `
 export function A({ on }: { on: boolean }) { if (on) useState(1); return null; }
@@ -52,6 +53,7 @@ test('each kind of rule is on', () => {
     /a\.ts:7:.*Unused oxlint-disable directive/,
     /a\.ts:8:.*prefer-const/,
     /a\.ts:8:.*no-explicit-any/,
+    /a\.ts:9:.*TS2322/,
     /a\.tsx:2:.*rules-of-hooks/,
     /a\.tsx:3:.*exhaustive-deps/,
     /a\.tsx:4:.*static-components/,
