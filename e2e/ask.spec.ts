@@ -177,7 +177,7 @@ test('a model is asked before training and after every round, on the page’s ow
   });
 });
 
-test('a decoder-only model with chat prompts can be tried during a pause, but not once its base model is removed', async ({
+test('a decoder-only model with chat prompts can be tried during a pause, but not once its base model is removed @slow', async ({
   page,
   context,
 }) => {

@@ -22,7 +22,7 @@ async function chooseCrafted(page: Page, folder: string, pattern: string): Promi
   await expect(page.getByTestId('model-field')).toContainText(`${basename(folder)}: `);
 }
 
-test('a question is stopped, with the reason, when its tokenizer never returns; Stop ends a run within seconds then', async ({
+test('a question is stopped, with the reason, when its tokenizer never returns; Stop ends a run within seconds then @slow', async ({
   page,
 }, testInfo) => {
   // The page's clock, which the test sets ahead in place of waiting.

@@ -102,7 +102,7 @@ const IN_BROWSER = [
   { name: 'qwen3-tiny', method: 'gorp', then: 'is exported' },
 ];
 for (const { name, method, then } of IN_BROWSER) {
-  test(`${name} of the hub learns by ${method}, is tested, and ${then}`, async ({ page }) => {
+  test(`${name} of the hub learns by ${method}, is tested, and ${then} @slow`, async ({ page }) => {
     // A test cannot use the browser's own dialogue, so the page is made to behave as in browsers without one.
     await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
     await openWorkbench(page);

@@ -137,7 +137,7 @@ test('a browser without room for the weights stores nothing of them, and trains 
   await waitForStep(page, 1);
 });
 
-test('a browser that is full when rounds are saved loses neither them nor the checkpoints, in any tab', async ({
+test('a browser that is full when rounds are saved loses neither them nor the checkpoints, in any tab @slow', async ({
   page,
   context,
   baseURL,

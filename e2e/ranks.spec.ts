@@ -3,7 +3,7 @@ import { largeResults } from '../src/app/testing/large-results.ts';
 import { chartNumbers } from './support/downloads.ts';
 import { openWorkbench } from './support/workbench.ts';
 
-test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded, and quick to look through', async ({
+test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded, and quick to look through @slow', async ({
   page,
 }) => {
   const results = largeResults();

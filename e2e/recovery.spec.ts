@@ -12,7 +12,7 @@ import {
   waitForStep,
 } from './support/workbench.ts';
 
-test('a run interrupted by a reload resumes at its step, and leaves nothing when it ends', async ({ page }) => {
+test('a run interrupted by a reload resumes at its step, and leaves nothing when it ends @slow', async ({ page }) => {
   test.setTimeout(300_000);
   page.on('dialog', (dialog) => void dialog.accept()); // the browser warns that the run would be lost
   await openWorkbench(page);

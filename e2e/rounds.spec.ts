@@ -31,7 +31,7 @@ const damage = (page: Page, path: string): Promise<void> =>
     await writable.close();
   }, path);
 
-test('two tabs that train at once store their rounds separately, and a damaged round does not hide others', async ({
+test('two tabs that train at once store their rounds separately, and a damaged round does not hide others @slow', async ({
   page,
   context,
 }) => {

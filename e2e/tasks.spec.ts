@@ -258,7 +258,9 @@ test('an order is changed by the keyboard, and a dropped folder is read complete
   await expect(page.getByTestId('picked-folder')).toContainText('1 task');
 });
 
-test('the orders of SuperNI and TRACE are chosen, queued and learned from their folders', async ({ page }, info) => {
+test('the orders of SuperNI and TRACE are chosen, queued and learned from their folders @slow', async ({
+  page,
+}, info) => {
   const write = async (path: string, content: unknown): Promise<void> => {
     await mkdir(dirname(info.outputPath(path)), { recursive: true });
     await writeFile(info.outputPath(path), JSON.stringify(content));

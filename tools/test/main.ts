@@ -131,7 +131,7 @@ await stage('unit tests', () => {
 
 await stage('end-to-end tests', () => {
   const report = projectPath('build', 'reports', 'e2e.json');
-  const command = nodeCommand('@playwright/test/cli.js', 'test', '--reporter=list,json');
+  const command = nodeCommand('@playwright/test/cli.js', 'test', '--grep-invert=@slow', '--reporter=list,json');
   return runTests(
     'end-to-end tests',
     report,
