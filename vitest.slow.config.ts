@@ -1,10 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
-/** Tests that `npm test` runs in part: see src/testing/tier.ts. */
-const TIERED = [
-  ...['src/cli/families.test.ts', 'src/cli/gallery-memory.test.ts', 'src/run/planning/plan-run.test.ts'],
-  ...['src/run/files/resuming.test.ts', 'src/onnx/gated-adapters.test.ts', 'src/bench/block-step.test.ts'],
-];
+/** Test files that `npm test` runs in part, by src/testing/tier.ts. */
+const TIERED = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.test.ts') && /TESTS_ALL|TESTED_FAMILIES/.test(readFileSync(`src/${path}`, 'utf8')))
+  .map((path) => `src/${path}`);
 
 /**
  * The tests that take too long for `npm test`: a file of 1 GiB, ten times as many mutated files, the command line with
