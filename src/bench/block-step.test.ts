@@ -1,12 +1,10 @@
 import { expect, it, vi } from 'vitest';
-import { TEST_DEVICES } from '../testing/devices.ts';
-import { TESTS_ALL } from '../testing/tier.ts';
+import { TESTED_DEVICES } from '../testing/devices.ts';
 import { BlockStep, blockValues } from './block-step.ts';
 
 // Its products are of the size that other libraries are measured with: seconds on a software adapter.
-const devices = TEST_DEVICES.filter(({ name }) => TESTS_ALL || name === 'WebAssembly');
 
-it.each(devices)('trains the block on $name in few dispatches and frees its memory', async ({ acquire }) => {
+it.each(TESTED_DEVICES)('trains the block on $name in few dispatches and frees its memory', async ({ acquire }) => {
   const device = await acquire();
   const recorded = vi.spyOn(device, 'record');
   const block = await BlockStep.create(device, blockValues());

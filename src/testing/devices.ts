@@ -4,6 +4,7 @@ import { WasmDevice } from '../device/wasm/wasm-device.ts';
 import { type Gpu, openAdapter, requestAdapter } from '../device/webgpu/gpu.ts';
 import { Pace, type Paced, type Place, type Slice } from '../device/webgpu/pace.ts';
 import { openWebGpu, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
+import { TESTS_ALL } from './tier.ts';
 
 /** Deno's WebGPU (wgpu) if the tests run in Deno; else Dawn's, from the npm package `webgpu`. */
 const openInstance = (): Promise<GPU> => ('Deno' in globalThis ? Promise.resolve(navigator.gpu) : openDawn());
@@ -107,7 +108,13 @@ export const TEST_DEVICES: readonly { readonly name: string; readonly acquire: (
   { name: 'WebAssembly', acquire: acquireTestWasm },
 ];
 
-/** Those, and the kernels for graphics cards: for tests of kernels that differ there. */
+/**
+ * The devices of tests that run whole steps: their kernels are tested one by one on WebGPU too, where compiling them takes
+ * most of the time. `npm run test:slow` takes both.
+ */
+export const TESTED_DEVICES = TEST_DEVICES.filter(({ name }) => TESTS_ALL || name === 'WebAssembly');
+
+/** Both, and the kernels for graphics cards: for tests of kernels that differ there. */
 export const TEST_DEVICES_AND_CARD: typeof TEST_DEVICES = [
   ...TEST_DEVICES,
   { name: 'WebGPU as on a graphics card', acquire: () => acquireCardGpu() },

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodeCommand, projectPath } from '../setup/process.ts';
 
 // One violation of each kind of rule that the project's own code never breaks, so that only this test tells whether
-// the rules are on: of the syntax, of types, of React's hooks and compiler, and the project's own. And one error of types.
+// the rules are on: of the syntax, of types, of React's hooks and compiler, the project's own; and one error that the compiler finds.
 const FILES = {
   'tsconfig.json': `{ "compilerOptions": { "strict": true, "jsx": "preserve", "types": [] }, "include": ["src"] }`,
   'src/base/a.ts': `

@@ -8,7 +8,7 @@ import type { Network } from '../../models/network.ts';
 import { readValues } from '../../run/evaluation/decoding.ts';
 import { Evaluations } from '../../run/evaluation/evaluation-programs.ts';
 import { openNetwork, readTexts } from '../../run/models/open-network.ts';
-import { TEST_DEVICES } from '../../testing/devices.ts';
+import { TESTED_DEVICES } from '../../testing/devices.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { TESTS_ALL } from '../../testing/tier.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
@@ -144,10 +144,7 @@ async function exported({ tensors }: SavedState, scaling: number): Promise<Map<s
 const QUICK: readonly MethodName[] = ['gorp-plus', 'lwf'];
 const METHODS: readonly MethodName[] = TESTS_ALL ? [...QUICK, 'inc-lora', 'gorp', 'inf-lora', 'n-lora'] : QUICK;
 
-// Its kernels are tested one by one on WebGPU, where compiling them takes most of the time.
-const DEVICES = TEST_DEVICES.filter(({ name }) => TESTS_ALL || name === 'WebAssembly');
-
-describe.each(DEVICES)('pairs folded into the weights, on $name', ({ name: on, acquire }) => {
+describe.each(TESTED_DEVICES)('pairs folded into the weights, on $name', ({ name: on, acquire }) => {
   let device: Device;
   beforeAll(async () => {
     device = await acquire();

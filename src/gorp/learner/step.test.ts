@@ -7,7 +7,7 @@ import { type Matrix, subtract } from '../../linear-algebra/matrix.ts';
 import { METHOD_NAMES, type MethodName, planOf } from '../../methods/registry.ts';
 import { openNetwork, readTexts } from '../../run/models/open-network.ts';
 import { relativeError } from '../../testing/compare.ts';
-import { TEST_DEVICES } from '../../testing/devices.ts';
+import { TESTED_DEVICES } from '../../testing/devices.ts';
 import { TESTS_ALL } from '../../testing/tier.ts';
 import { TINY_FAMILIES } from '../../testing/tiny-families.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
@@ -97,9 +97,8 @@ const CASES = [
   { device: 'WebAssembly', family: 't5-v1_1-tiny', method: 'gorp-plus' }, // its bases are left vectors
   { device: 'WebGPU', family: 't5-tiny', method: 'galore' },
 ] as const;
-const DEVICES = TEST_DEVICES.filter(({ name }) => TESTS_ALL || name === 'WebAssembly');
 
-describe.each(DEVICES)('gradient accumulation on $name', ({ name, acquire }) => {
+describe.each(TESTED_DEVICES)('gradient accumulation on $name', ({ name, acquire }) => {
   let device: Device;
   beforeAll(async () => {
     device = await acquire();
