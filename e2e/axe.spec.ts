@@ -1,7 +1,7 @@
 import { expect, type Page, test } from '@playwright/test';
 import { quickResults } from '../src/testing/scripted-results.ts';
 import { expectTablesBesideCharts, LOOKS_ONLY, untilDrawn, violations } from './support/access.ts';
-import { openRuns, openWorkbench } from './support/workbench.ts';
+import { openWorkbench } from './support/workbench.ts';
 
 const WIDE = { width: 1280, height: 900 };
 const NARROW = { width: 390, height: 844 };
@@ -38,7 +38,7 @@ test('axe finds nothing on any tab after a run, nor on the form before, light an
     await expect(page.getByTestId('compared').getByRole('listitem')).toHaveCount(3);
     await page.getByTestId('tab-queue').click();
     await page.getByTestId('queue-add').click();
-    await openRuns(page);
+    await page.getByTestId('tab-results').click();
     await page
       .getByRole('button', { name: /^Open the run .*, gorp, of/ })
       .first()

@@ -14,7 +14,7 @@ import { expectTablesBesideCharts } from './support/access.ts';
 import { expectConsistent } from './support/consistency.ts';
 import { chartDrawing, chartNumbers, savedBy } from './support/downloads.ts';
 import { dropFromDisk } from './support/drop.ts';
-import { choose, expectNoWorkers, openRuns, openWorkbench } from './support/workbench.ts';
+import { choose, expectNoWorkers, openWorkbench } from './support/workbench.ts';
 
 const METHODS = ['gorp-plus', 'seq-lora'] as const;
 const SEEDS = [1, 2];
@@ -194,7 +194,7 @@ test('names in a stranger’s results file are text, on the page and in what it 
   expect(await page.title()).toBe(title);
   // A mark that turns the direction of a line is shown, and a long name does not widen the page.
   const widens = () => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
-  await openRuns(page);
+  await openTab(page, 'results');
   await expect(page.getByRole('rowheader').filter({ hasText: 'added file' }).first()).toContainText('[U+202E]');
   await page.getByTestId('unfold-run').first().click();
   await expect(page.getByTestId('run-details')).toContainText('[U+202E]');
@@ -210,7 +210,7 @@ test('names in a stranger’s results file are text, on the page and in what it 
   await openTab(page, 'queue');
   await expect(page.getByRole('tabpanel')).toContainText('[U+202E]');
   expect(await widens(), 'queue').toBe(false);
-  await openRuns(page);
+  await openTab(page, 'results');
   await page
     .getByRole('button', { name: /^Open the run/ })
     .first()
@@ -261,10 +261,10 @@ test('files that cannot be compared or taken over say why, and a queue continues
   await expect(needs, 'what each method needs').toHaveText(['–', 'old data']);
 
   await test.step('a link shows results read-only, and stores nothing; one that is cut says so', async () => {
-    await openRuns(page);
+    await openTab(page, 'results');
     await page.getByRole('button', { name: /^Open the run .*, gorp, of/ }).click();
     await expect(page.getByTestId('story'), 'it is read, and shown under Run').toBeVisible();
-    await openRuns(page);
+    await openTab(page, 'results');
     const { hash } = new URL(await copiedLink(page, 'copy-results-link'));
     expect(await resultsOfHash(hash)).toEqual(good);
     const link = await resultsLink(page.url(), quickResults('seq-lora', 5));
@@ -281,7 +281,7 @@ test('files that cannot be compared or taken over say why, and a queue continues
     await page.goto('about:blank');
     await page.goto(link.slice(0, -40));
     await expect(page.getByTestId('drop-problem')).toContainText('run/bad-results-link');
-    await openRuns(page);
+    await openTab(page, 'results');
     await expect(page.getByTestId('unfold-run'), 'those that were added').toHaveCount(2);
   });
 

@@ -1,7 +1,7 @@
 import { expect, type Page, test } from '@playwright/test';
 import { largeResults } from '../src/app/testing/large-results.ts';
 import { chartNumbers } from './support/downloads.ts';
-import { openRuns, openWorkbench } from './support/workbench.ts';
+import { openWorkbench } from './support/workbench.ts';
 
 test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded, and quick to look through @slow', async ({
   page,
@@ -13,7 +13,7 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
     .getByTestId('take-results')
     .setInputFiles({ name: 'large.json', mimeType: '', buffer: Buffer.from(JSON.stringify(results)) });
   await expect(page.getByTestId('compared').getByRole('listitem')).toHaveCount(1);
-  await openRuns(page);
+  await page.getByTestId('tab-results').click();
   await page.getByRole('button', { name: /^Open the run .*, gorp, of/ }).click();
   await page.getByTestId('tab-ranks').click();
 

@@ -86,14 +86,6 @@ export async function lastStep(page: Page): Promise<number> {
 export const waitForStep = (page: Page, step: number, timeout = 120_000): Promise<void> =>
   expect.poll(() => lastStep(page), { timeout, intervals: [100] }).toBeGreaterThanOrEqual(step);
 
-/** Opens Results for a click on its runs: waits until the model's files above are listed, which moves the runs. */
-export async function openRuns(page: Page): Promise<void> {
-  await page.getByTestId('tab-results').click();
-  const files = page.getByTestId('files');
-  await expect(files).toBeVisible();
-  await expect(files, 'nothing above the runs moves them any more').not.toContainText('Looking for files');
-}
-
 /** Opens the table of the chart in a section, and reads its rows. */
 export async function chartTable(page: Page, section: string): Promise<string[][]> {
   const details = page.getByTestId(section).locator('details');

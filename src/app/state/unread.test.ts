@@ -5,7 +5,14 @@ import { QueueList } from '../tabs/queue/QueueList.tsx';
 import { ResultsTab } from '../tabs/results/ResultsTab.tsx';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
 import { memoryHistory, memoryQueue, memoryTasks } from '../testing/stores.ts';
+import type { Page } from './page.ts';
 import { NO_TASKS } from './task-store.ts';
+
+/** The page's words in Results, whose runs wait until the model's files are listed. */
+function inResults(page: Page): string {
+  page.store.setState(({ taught }) => ({ taught: { ...taught, rounds: [] } }));
+  return markup(page, createElement(ResultsTab));
+}
 
 const said = (html: string): string => textOf(html).replaceAll(/\s+/g, ' ');
 
@@ -18,9 +25,9 @@ it('says what is stored that this version cannot read, wherever it would be', as
     queue: memoryQueue({ isGoing: false, runs: [{ id: 'n', settings: { model: 'x' } }] }),
   });
   await page.load();
-  const inResults = said(markup(page, createElement(ResultsTab)));
-  expect(inResults).toContain('2 stored runs cannot be read: they are damaged, or from another version of this page.');
-  expect(inResults).toContain('1 checkpoint of an unfinished run cannot be read: it is damaged');
+  const results = said(inResults(page));
+  expect(results).toContain('2 stored runs cannot be read: they are damaged, or from another version of this page.');
+  expect(results).toContain('1 checkpoint of an unfinished run cannot be read: it is damaged');
   expect(said(markup(page, createElement(QueueList)))).toContain('1 queued run cannot be read');
   const inTasks = markup(page, createElement(TaskSources, { issue: undefined }));
   expect(said(inTasks)).toMatch(/pictures unreadable, of another version.*The stored folder unreadable/);
@@ -30,8 +37,10 @@ it('says what is stored that this version cannot read, wherever it would be', as
 it('says nothing of it where all can be read', async () => {
   const page = silentPage();
   await page.load();
-  const all = [createElement(ResultsTab), createElement(QueueList), createElement(TaskSources, { issue: undefined })];
-  expect(said(all.map((part) => markup(page, part)).join(''))).not.toMatch(/cannot be read|unreadable/);
+  const others = [createElement(QueueList), createElement(TaskSources, { issue: undefined })];
+  expect(said(inResults(page) + others.map((part) => markup(page, part)).join(''))).not.toMatch(
+    /cannot be read|unreadable/,
+  );
 });
 
 it('removes unreadable checkpoints one after another', async () => {

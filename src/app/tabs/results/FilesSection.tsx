@@ -1,4 +1,4 @@
-import { Fragment, Suspense, useId, useState } from 'react';
+import { Fragment, useId, useState } from 'react';
 import { GGUF_DTYPES, GGUF_WORDS, type GgufDtype, sameAnswersText } from '../../../gguf/names.ts';
 import { DTYPE_WORDS, ONNX_DTYPES, type OnnxDtype } from '../../../onnx/dtypes.ts';
 import { ancestorsOf, type ModelSummary, taughtName } from '../../../run/files/model-line.ts';
@@ -8,11 +8,12 @@ import { repeatedBy, TeachMore, useTaughtList } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive, type RunStatus } from '../../state/run-state.ts';
 import { countOf } from '../../state/taught-models.ts';
-import { ErrorText, Section, lazyPart } from '../../ui/blocks.tsx';
+import { ErrorText, Section } from '../../ui/blocks.tsx';
 import { bytes } from '../../ui/format.ts';
 import { withTerms } from '../../ui/terms.tsx';
 import styles from './results.module.css';
 import { PickFiles } from '../../ui/controls.tsx';
+import { UseModel } from './UseModel.tsx';
 
 interface Props<Dtype extends string> {
   /** `onnx` or `gguf`, for tests. */
@@ -92,9 +93,6 @@ function SameAnswers({ dtype, isDisabled }: { dtype: GgufDtype; isDisabled: bool
     </span>
   );
 }
-
-/** Loaded only when there is a model to use, to speed up the first page load. */
-const UseModel = lazyPart(() => import('./UseModel.tsx'));
 
 /** The model in use: what it was taught, what is stored of it, and its files to download. */
 export function FilesSection() {
@@ -248,11 +246,7 @@ export function FilesSection() {
           <ErrorText error={problem} />
         </div>
       )}
-      {last !== null && (
-        <Suspense fallback={<div className={styles.room} />}>
-          <UseModel last={last} dtypes={{ onnx: dtype, gguf: ggufDtype }} />
-        </Suspense>
-      )}
+      {last !== null && <UseModel last={last} dtypes={{ onnx: dtype, gguf: ggufDtype }} />}
     </Section>
   );
 }

@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { ScoreTool } from '../../shared/score-tools.tsx';
 import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
@@ -12,35 +13,52 @@ import { RunsTable } from './RunsTable.tsx';
 
 /** The results file, the runs in this browser, and the published averages. */
 export function ResultsTab() {
+  // At first, what stands below the model's files waits for their list, which would move a run away from under a click.
+  const isListing = usePageState(
+    ({ run, taught }) => taught.rounds === null && taught.problem === null && !isActive(run.status),
+  );
+  const [isHeld, hold] = useState(isListing);
+  if (isHeld && !isListing) hold(false);
+  return (
+    <div className="sections">
+      <Downloads />
+      <FilesSection />
+      {!isHeld && (
+        <>
+          <StoredRuns />
+          <PublishedTables />
+        </>
+      )}
+    </div>
+  );
+}
+
+/** The runs in this browser. */
+function StoredRuns() {
   const results = usePageState(({ run }) => (isActive(run.status) ? null : run.results));
   const history = usePageState((state) => state.history);
   const problem = usePageState((state) => state.historyProblem);
   const wholeBytes = history.reduce((sum, { resultsBytes }) => sum + (resultsBytes ?? 0), 0);
   return (
-    <div className="sections">
-      <Downloads />
-      <FilesSection />
-      <Section
-        title="Runs in this browser"
-        note={`Stored on this machine only, until you forget them (${bytes(wholeBytes)}). Changes (BWT), what was forgotten and head starts (FWT) are in points; see Run for the formulas.`}
-        tools={
-          <>
-            <CompareButton />
-            <ScoreTool />
-          </>
-        }
-        testId="history"
-      >
-        {problem !== null && <p className="small bad">{problem}</p>}
-        <UnreadRuns />
-        {history.length === 0 ? (
-          <p className="about">None yet. Finished and stopped runs appear here.</p>
-        ) : (
-          <RunsTable runs={history} current={results === null ? null : runKey(results)} />
-        )}
-      </Section>
-      <PublishedTables />
-    </div>
+    <Section
+      title="Runs in this browser"
+      note={`Stored on this machine only, until you forget them (${bytes(wholeBytes)}). Changes (BWT), what was forgotten and head starts (FWT) are in points; see Run for the formulas.`}
+      tools={
+        <>
+          <CompareButton />
+          <ScoreTool />
+        </>
+      }
+      testId="history"
+    >
+      {problem !== null && <p className="small bad">{problem}</p>}
+      <UnreadRuns />
+      {history.length === 0 ? (
+        <p className="about">None yet. Finished and stopped runs appear here.</p>
+      ) : (
+        <RunsTable runs={history} current={results === null ? null : runKey(results)} />
+      )}
+    </Section>
   );
 }
 

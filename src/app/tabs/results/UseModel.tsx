@@ -56,7 +56,7 @@ function Copied({ text, label, testId }: { text: string; label: string; testId: 
 }
 
 /** Short programs in common libraries that ask the model of the last round for an answer. */
-export default function UseModel({ last: { round, settings, use }, dtypes }: { last: LastRound; dtypes: Dtypes }) {
+export function UseModel({ last: { round, settings, use }, dtypes }: { last: LastRound; dtypes: Dtypes }) {
   const snippets = snippetsFor(use, dtypes);
   const [chosen, choose] = useState<Snippet['id']>('transformers.js');
   const { id, title, needs, code, prompt } = snippets.find((one) => one.id === chosen) ?? snippets[0];
