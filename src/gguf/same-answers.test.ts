@@ -7,6 +7,7 @@ import { promptOfPrediction, readPredictions } from '../run/files/predictions.ts
 import { acquireTestDevice } from '../testing/devices.ts';
 import { memoryFile } from '../testing/output-files.ts';
 import { openRound, runKeepingRounds } from '../testing/saved-run.ts';
+import { TESTS_ALL } from '../testing/tier.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { openGguf } from '../weights/gguf/model.ts';
 import type { ModelFiles, ModelFolder } from '../weights/model-folder.ts';
@@ -40,7 +41,7 @@ async function written(base: ModelFiles, saved: SavedRound): Promise<ModelFiles>
 }
 
 describe('test answers that stay the same in a GGUF file', () => {
-  test.each(['embedded', 'embedded-llama'])('%s', async (model) => {
+  test.each(TESTS_ALL ? ['embedded', 'embedded-llama'] : ['embedded-llama'])('%s', async (model) => {
     const base = await openNamedModel(model);
     const settings = { ...tinySettings('gorp', { epochs: 3, sourceLength: 64 }), model };
     const { rounds } = await runKeepingRounds(settings, { openModel: () => Promise.resolve(base) });

@@ -9,6 +9,7 @@ import { loadTokenizer, type Tokenizer } from '../../text/tokenizer.ts';
 import { memoryCheckpoints } from '../../testing/memory-checkpoints.ts';
 import { openRound, runKeepingRounds } from '../../testing/saved-run.ts';
 import { committedReference, tokenizersOf } from '../../testing/reference.ts';
+import { TESTS_ALL } from '../../testing/tier.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { tinyHost, tinySettings } from '../../testing/tiny-run.ts';
 import { generalTextChange, generalTextSentence, generalTextStates } from '../results/known-before.ts';
@@ -196,8 +197,11 @@ async function execute(settings: RunSettings, more: Partial<RunHost> = {}, stopA
   return { results: run.results, events };
 }
 
+/** Methods of every kind: with spaces, with draws of their own, with gates, with a model for each task. */
+const KINDS = ['gorp-plus', 'er', 'gain-lora', 'per-task'] as const;
+
 describe('a run', () => {
-  test.each(['gorp-plus', 'gorp', 'er', 'gain-lora', 'mtl', 'per-task', 'lwf'] as const)(
+  test.each(TESTS_ALL ? ([...KINDS, 'gorp', 'mtl', 'lwf'] as const) : KINDS)(
     'trains the same with general text and without: %s',
     async (method) => {
       const { results: measured } = await execute(settings(method, 'own:mine'));
