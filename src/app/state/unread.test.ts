@@ -8,7 +8,7 @@ import { memoryHistory, memoryQueue, memoryTasks } from '../testing/stores.ts';
 import type { Page } from './page.ts';
 import { NO_TASKS } from './task-store.ts';
 
-/** The page's words in Results, whose runs wait until the model's files are listed. */
+/** Results as HTML, once the model's files are listed: the runs wait for them. */
 function inResults(page: Page): string {
   page.store.setState(({ taught }) => ({ taught: { ...taught, rounds: [] } }));
   return markup(page, createElement(ResultsTab));
