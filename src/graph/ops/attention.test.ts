@@ -182,10 +182,10 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     await t.checkDevice(device, 1e-4);
   });
 
-  // Branches of one token; windows shorter than each part; rows of one token.
+  // Branches of one token; windows shorter than each part; rows of one token. In tiles they use kernels of FOR_TILES.
   test.each([
-    [1, 1, [1, 1], { H: 2, d: 5 }],
-    [9, 4, [1, 7, 2], { H: 4, Hk: 2, d: 4, window: 6, bias: true }],
+    [1, 1, [1, 1], { H: 3, Hk: 1, d: 7 }],
+    [9, 4, [1, 7, 2], { H: 6, Hk: 2, d: 36, window: 6, bias: true }],
     [40, 33, [67, 5], { H: 3, Hk: 1, d: 8 }],
   ] as const)('texts that branch after %i and %i tokens: %o', async (beginning, middle, rows, at) => {
     const { spans, tokens } = chained(beginning, middle, [...rows]);
