@@ -21,7 +21,7 @@ import {
 } from '../run/planning/memory-plan.ts';
 import { type MemoryQuestion, planMemory, planRun, type RunPlan, storedTypes } from '../run/planning/plan-run.ts';
 import { testAhead, workAhead } from '../run/planning/planned-work.ts';
-import { enoughFor, LONGEST, type TextLengths } from '../run/planning/text-lengths.ts';
+import { countedIn, enoughFor, LONGEST, type TextLengths } from '../run/planning/text-lengths.ts';
 import { testedTasks } from '../run/settings/settings.ts';
 import { FAMILY_MODULES } from '../run/settings/trained-modules.ts';
 import { loadLabels, loadTask } from '../tasks/benchmark.ts';
@@ -43,8 +43,8 @@ import {
 } from './run-settings.ts';
 import { Terminal } from './terminal.ts';
 
-/** Prints how many tokens the texts of a run take, and which would be cut. Says why if they cannot be read. */
-async function printLengths({ settings, customTasks }: ChosenRun, terminal: Terminal): Promise<void> {
+/** How many tokens the texts of a run take; with sentences on those that cannot be counted, and why. */
+async function countLengths({ settings, customTasks }: ChosenRun): Promise<[TextLengths | null, string[]]> {
   const isAway = /^https?:/.test(settings.tasks);
   const isRead = (name: string): boolean =>
     benchmarkOf(name) === undefined ||
@@ -52,10 +52,9 @@ async function printLengths({ settings, customTasks }: ChosenRun, terminal: Term
     !(isAway || settings.tasks === 'embedded');
   const read = testedTasks(settings).filter(isRead);
   const left = testedTasks(settings).filter((name) => !isRead(name));
-  if (left.length > 0) {
-    terminal.result(`\nTexts of ${left.join(', ')} are not counted: name their folder on disk with --tasks.`);
-  }
-  if (read.length === 0) return;
+  const notes =
+    left.length > 0 ? [`Texts of ${left.join(', ')} are not counted: name their folder on disk with --tasks.`] : [];
+  if (read.length === 0) return [null, notes];
   try {
     const host = {
       taskReader: nodeTaskReader,
@@ -63,19 +62,17 @@ async function printLengths({ settings, customTasks }: ChosenRun, terminal: Term
     };
     const order = settings.order.filter(isRead);
     const watch = (settings.watch ?? []).filter(isRead);
-    const lengths = await textLengths(host, { ...settings, order, watch }, await openNamedTexts(settings.model));
-    terminal.event({ type: 'text-lengths', ...lengths, enough: enoughFor(lengths) });
-    terminal.result(`\n${describeLengths(lengths, settings)}`);
+    return [await textLengths(host, { ...settings, order, watch }, await openNamedTexts(settings.model)), notes];
   } catch (thrown) {
     if (!(thrown instanceof GorpError)) throw thrown;
-    terminal.result(`\nTexts are not counted: ${explained(reportOf(thrown))}`);
+    return [null, [...notes, `Texts are not counted: ${explained(reportOf(thrown))}`]];
   }
 }
 
 /** A table of the tasks, then what would be lost and what to do. */
 function describeLengths(lengths: TextLengths, { training, model }: ChosenRun['settings']): string {
   const { sourceLength } = training;
-  const tasks = lengths.tasks.flatMap((task) => ('error' in task ? [] : [task]));
+  const tasks = countedIn(lengths);
   const failed = lengths.tasks.flatMap((task) => ('error' in task ? [`${task.name}: ${explained(task.error)}`] : []));
   const rows = tasks.map(({ name, texts, counted, cut, longest, answer, shortened }) => [
     name,
@@ -157,7 +154,8 @@ export async function plan(args: string[]): Promise<number> {
   const own = chosen.customTasks.map(
     ({ name, train, test }) => [name, { train: train.length, test: test.length }] as const,
   );
-  const tasks = tasksAhead(chosen.settings, new Map(own), labels);
+  const [lengths, notCounted] = await countLengths(chosen);
+  const tasks = tasksAhead(chosen.settings, new Map(own), labels, countedIn(lengths));
   const seconds = measured && tasks && secondsFor(workOfRun(chosen.settings, tasks, effort), measured.speed);
   const device = measured?.name ?? null;
   const what = { model, method: method.name, order, training, device, seconds: seconds ?? null };
@@ -166,7 +164,11 @@ export async function plan(args: string[]): Promise<number> {
   if (planned.host > 0) terminal.result(`\nSpaces: ${formatBytes(planned.host)} of the computer’s own memory`);
   terminal.result(`\nCheckpoints: two of ${formatBytes(planned.checkpoint)} at most, on disk`);
   if (measured && seconds) terminal.result(`\nTime: ${roughly(seconds, limitsOf(seconds, false))} on ${measured.name}`);
-  await printLengths(chosen, terminal);
+  for (const note of notCounted) terminal.result(`\n${note}`);
+  if (lengths) {
+    terminal.event({ type: 'text-lengths', ...lengths, enough: enoughFor(lengths) });
+    terminal.result(`\n${describeLengths(lengths, chosen.settings)}`);
+  }
   checkBudget(planned, budget, training);
   checkHost(planned, measured?.outline.kind ?? 'webgpu', hostMemory());
   return EXIT.ok;

@@ -17,12 +17,13 @@ function useEstimate(): Estimate | null {
   const draft = usePageState((state) => state.draft);
   const userTasks = usePageState((state) => state.userTasks);
   const memoryPlan = usePageState((state) => state.memoryPlan);
+  const lengths = usePageState((state) => state.lengths);
   const deviceFound = usePageState((state) => state.deviceFound);
   // A finished run may have corrected the pace.
   const status = usePageState(({ run }) => run.status);
   return useMemo(
-    () => (status === 'running' ? null : estimateOf({ draft, userTasks, memoryPlan, deviceFound }, pace)),
-    [draft, userTasks, memoryPlan, deviceFound, pace, status],
+    () => (status === 'running' ? null : estimateOf({ draft, userTasks, memoryPlan, lengths, deviceFound }, pace)),
+    [draft, userTasks, memoryPlan, lengths, deviceFound, pace, status],
   );
 }
 

@@ -2,13 +2,14 @@ import { useEffect, useState } from 'react';
 import { explained } from '../../base/errors.ts';
 import { methodOf } from '../../methods/registry.ts';
 import { taughtName } from '../../run/files/model-line.ts';
-import { enoughFor, LONGEST, type TaskLengths, type TextLengths } from '../../run/planning/text-lengths.ts';
+import { countedIn, enoughFor, LONGEST, type TaskLengths, type TextLengths } from '../../run/planning/text-lengths.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { isCutByDesign } from '../../run/settings/starting-values.ts';
 import { freeAnswerLength } from '../../tasks/forms.ts';
 import { useTaughtList } from '../shared/Lessons.tsx';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
+import { lastCount } from '../state/text-questions.ts';
 import { bytes } from '../ui/format.ts';
 import styles from './form.module.css';
 
@@ -97,9 +98,6 @@ export function concernsOf(settings: RunSettings, lengths: TextLengths | null): 
         ]),
   ];
 }
-
-const countedIn = (lengths: TextLengths | null): TaskLengths[] =>
-  lengths?.tasks.flatMap((task) => ('error' in task ? [] : [task])) ?? [];
 
 /** Tasks whose prompts fit, but some of whose texts do not. */
 const cutTasks = ({ training }: RunSettings, lengths: TextLengths | null): TaskLengths[] =>
@@ -209,7 +207,7 @@ export function StartFacts({ id }: { id: string }) {
   const state = usePageState((all) => all.lengths);
   const isSettling = usePageState((all) => all.isSettling);
   const active = usePageState(({ run }) => isActive(run.status));
-  const lengths = state.status === 'counted' ? state.lengths : state.status === 'counting' ? state.last : null;
+  const lengths = lastCount(state);
   if (active) return null;
   return (
     <div id={id} className={styles.start} data-testid="start-facts" data-status={state.status}>

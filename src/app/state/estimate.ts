@@ -1,10 +1,12 @@
 import { limitsOf, LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/planning/duration.ts';
+import { countedIn } from '../../run/planning/text-lengths.ts';
 import { testedTasks } from '../../run/settings/settings.ts';
 import { ownSeconds, type Results } from '../../run/results/results.ts';
 import type { DeviceSlice } from './device.ts';
 import type { MemorySlice } from './memory-plan.ts';
 import type { SetUpSlice } from './set-up-form.ts';
 import { sizesOf, taskCard, type TasksSlice } from './task-store.ts';
+import { lastCount, type TextsSlice } from './text-questions.ts';
 import { draftIssues } from './validate.ts';
 
 /** The ratio of actual to estimated time by device and model, which corrects the next estimate. */
@@ -76,20 +78,21 @@ export interface Estimate {
 }
 
 type Known = Pick<
-  SetUpSlice & TasksSlice & MemorySlice & DeviceSlice,
-  'draft' | 'userTasks' | 'memoryPlan' | 'deviceFound'
+  SetUpSlice & TasksSlice & MemorySlice & TextsSlice & DeviceSlice,
+  'draft' | 'userTasks' | 'memoryPlan' | 'lengths' | 'deviceFound'
 >;
 
 /** Null until everything it depends on is known. Of a model that is taught more, only the new tasks count. */
 export function estimateOf(
-  { draft, userTasks, memoryPlan, deviceFound }: Known,
+  { draft, userTasks, memoryPlan, lengths, deviceFound }: Known,
   pace: TimeCorrections,
 ): Estimate | null {
   if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known') return null;
+  if (lengths.status === 'counting' && lengths.last === null) return null;
   const { outlook, speed } = deviceFound;
   if (speed === null || draftIssues(draft, userTasks).size > 0) return null;
   const labels = testedTasks(draft).map((name) => taskCard(name, userTasks).labels);
-  const tasks = tasksAhead(draft, sizesOf(userTasks), labels);
+  const tasks = tasksAhead(draft, sizesOf(userTasks), labels, countedIn(lastCount(lengths)));
   if (tasks === null) return null;
   const plainSeconds = secondsFor(workOfRun(draft, tasks, memoryPlan.effort), speed);
   const factor = pace.factor(outlook.name, draft.model);

@@ -4,7 +4,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Results } from '../../run/results/results.ts';
 import { embeddedSettings } from '../../run/planning/presets.ts';
 import { resultsFileName } from '../ui/download.ts';
-import { paceOf } from './estimate.ts';
 import { browserHistory, runKey, summaryOf } from './history.ts';
 import { resultsOfScript } from '../../testing/scripted-results.ts';
 
@@ -165,18 +164,6 @@ describe('summaryOf', () => {
     const summary = summaryOf(results);
     expect(summary.measures).toEqual(results.measures);
     expect(JSON.stringify(summary).length).toBeLessThan(4000);
-  });
-});
-
-describe('paceOf', () => {
-  it('compares the seconds of a run with those planned, unless it did other work than was planned', () => {
-    const results = { ...resultsAt(day(1)), seconds: 30, taughtBefore: { seconds: 10, tasks: 1 } } as Results;
-    expect(paceOf(results, 40)).toBe(0.5);
-    const early = { round: 1, step: 2, steps: 5, planned: 16 };
-    expect(paceOf({ ...results, endedByLoss: [early] }, 40), 'a rising loss ended it').toBeNull();
-    expect(paceOf({ ...results, endedByLoss: [{ ...early, steps: 16 }] }, 40), 'but not before its end').toBe(0.5);
-    expect(paceOf({ ...results, breaks: [{ cause: 'device-lost', step: 3, again: 9 }] }, 40)).toBeNull();
-    expect(paceOf({ ...results, status: 'stopped' }, 40)).toBeNull();
   });
 });
 

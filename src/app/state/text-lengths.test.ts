@@ -16,6 +16,7 @@ const task: TaskLengths = {
   counted: 200,
   cut: 12,
   longest: 150,
+  mean: 80,
   question: 44,
   answer: 3,
   shortened: 0,
@@ -58,6 +59,15 @@ test('counts once the settings are quiet, not for settings that no count depends
   expect(asked[2].cancelled).toBe(true);
   quiet();
   expect([asked.length, state().lengths.status]).toEqual([3, 'none']);
+});
+
+test('a count stays during the run that reads its texts', async () => {
+  const { page, asked, quiet, state } = await setUp();
+  asked[0].answer({ type: 'counted', lengths });
+  page.start();
+  quiet();
+  expect(state()).toMatchObject({ run: { status: 'starting' }, lengths: { status: 'counted', lengths } });
+  expect(asked).toHaveLength(1);
 });
 
 test('a model that is removed is not downloaded again by a count that was allowed to ask before', async () => {

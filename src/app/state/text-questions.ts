@@ -85,6 +85,10 @@ type LengthsState =
   | { status: 'elsewhere' }
   | { status: 'failed'; error: ErrorReport };
 
+/** The last count of the same texts, perhaps with other settings; null if there is none. */
+export const lastCount = (state: LengthsState): TextLengths | null =>
+  state.status === 'counted' ? state.lengths : state.status === 'counting' ? state.last : null;
+
 /** The state of the first example's preview. */
 type PreviewState =
   /** The preview is folded. */
@@ -308,13 +312,14 @@ export function createLengthCounter(store: Store, ask: AskForLengths): LengthCou
     basisOf: (state) => [...basisOf(state), isActive(state.run.status)], // during a run nothing is counted
     ask: (isRequested) => {
       const { draft, userTasks, lengths, run, modelModules } = getState();
-      if (isActive(run.status) || draftIssues(draft, userTasks, modelModules).size > 0) {
-        setState({ lengths: NOT_COUNTED });
+      const isComplete = draftIssues(draft, userTasks, modelModules).size === 0;
+      const basis = basisOf(getState());
+      if (isComplete && !isRequested && known !== null && isAlike(known.basis, basis)) {
+        show(known.lengths);
         return null;
       }
-      const basis = basisOf(getState());
-      if (!isRequested && known !== null && isAlike(known.basis, basis)) {
-        show(known.lengths);
+      if (!isComplete || isActive(run.status)) {
+        setState({ lengths: NOT_COUNTED });
         return null;
       }
       setState({ lengths: { status: 'counting', last: lengths.status === 'counted' ? lengths.lengths : null } });

@@ -77,7 +77,7 @@ async function lengthsOf(
   const counted = evenly(all, MOST_COUNTED);
   const labels = task.labels.length > 0 ? encodeLabels(tokenizer, task, targetLength) : null;
   const most = freeAnswerLength(targetLength);
-  let [cut, longest, answer, shortened] = [0, 0, 0, 0];
+  let [cut, longest, read, answer, shortened] = [0, 0, 0, 0, 0];
   for (const ids of labels ?? []) answer = Math.max(answer, ids.length);
   const { refused } = await encodeEach(counted, undefined, async ({ sentence, label, turns }, _, breathe) => {
     const prompting = promptingOf(tokenizer, { text: label, most: MAX_ANSWER });
@@ -92,6 +92,7 @@ async function lengthsOf(
     const prompt = isCounted ? whole() : await fit();
     const tokens = isCounted ? prompt.ids.length : Infinity;
     longest = Math.max(longest, tokens);
+    read += Math.min(tokens, sourceLength);
     if ('cut' in prompt ? prompt.cut : tokens > sourceLength) cut++;
     if (labels !== null) return;
     const length = prompt.answered?.label.length ?? encodeBeginning(tokenizer, label, MAX_ANSWER).length + 1;
@@ -105,6 +106,7 @@ async function lengthsOf(
     counted: counted.length,
     cut,
     longest: longest > LONGEST ? null : longest,
+    mean: read / Math.max(1, counted.length),
     question: task.form === 'chat' ? 0 : tokenizer.encodePrompt(promptOf(task, '')).length,
     answer,
     shortened,

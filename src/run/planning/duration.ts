@@ -87,17 +87,28 @@ const PADDING = 0.75 * SOURCE_BUCKET;
  */
 const BESIDE_PRODUCTS = 1.6;
 
+/** How many tokens the texts of a task take on average. */
+export interface MeanLengths {
+  readonly name: string;
+  /** Mean tokens of the counted prompts, as a run reads them: longer ones are cut. */
+  readonly mean: number;
+  /** Tokens of the prompt around a text: no prompt is shorter. */
+  readonly question: number;
+}
+
 /**
  * The tasks of a run before they are read, from what is known of them.
  *
  * @param own examples of custom tasks, by name.
  * @param labels of each task, in the order of {@link testedTasks}; empty or missing if unknown.
+ * @param lengths of the tasks whose texts have been counted.
  * @returns null if a task's examples are not known.
  */
 export function tasksAhead(
   { training, method, ...listed }: Pick<RunSettings, 'order' | 'watch' | 'training' | 'method'>,
   own: ReadonlyMap<string, { readonly train: number; readonly test: number }>,
   labels: readonly (readonly string[])[] = [],
+  lengths: readonly MeanLengths[] = [],
 ): PlannedTask[] | null {
   const { trainExamples, testExamples, validationExamples, sourceLength } = training;
   const names = testedTasks(listed);
@@ -108,7 +119,8 @@ export function tasksAhead(
   const tasks = names.map((name, i): PlannedTask | null => {
     const known = Object.hasOwn(DATASET_SIZES, name) ? DATASET_SIZES[name] : own.get(name);
     if (known === undefined) return null;
-    const { promptTokens } = { promptTokens: TYPICAL_TOKENS, ...known };
+    const counted = lengths.find((task) => task.name === name);
+    const { promptTokens } = { promptTokens: TYPICAL_TOKENS, ...known, ...(counted && { promptTokens: counted.mean }) };
     const taken = takenOf(trainExamples, known.train);
     const heldOut = heldOutCount(validationExamples, taken);
     const isWatched = i >= listed.order.length;
@@ -120,7 +132,7 @@ export function tasksAhead(
       test: takenOf(testExamples, known.test),
       heldOut,
       promptTokens: Math.min(promptTokens, sourceLength),
-      shared: answers[i].nodes > 0 ? Math.min(QUESTION_TOKENS, promptTokens / 2) : 0,
+      shared: answers[i].nodes > 0 ? (counted?.question ?? Math.min(QUESTION_TOKENS, promptTokens / 2)) : 0,
       nodes: answers[i].nodes,
       answerTokens: answers[i].T,
     };

@@ -7,6 +7,7 @@ import { loadTokenizer } from '../../text/tokenizer.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { prepareTask, type TaskHost } from '../tasks/task-data.ts';
 import { MOST_COUNTED, textLengths } from './count-lengths.ts';
+import { plannedTask } from './planned-work.ts';
 import { enoughFor, firstModelDefaults, type TextLengths, withTexts } from './text-lengths.ts';
 
 const reds = (count: number): string => Array.from({ length: count }, () => 'red').join(' ');
@@ -45,6 +46,12 @@ test('counts the prompts that the run then cuts, and a length that cuts none', a
   expect(await warnings(24)).toEqual([`own: ${task.cut} of 60 texts are cut to fit 24 tokens.`]);
   const enough = enoughFor(lengths) ?? 0;
   expect(enough % 16).toBe(0);
+  const [whole] = (await textLengths(host, own({ sourceLength: enough }), tinyModel())).tasks;
+  const { promptTokens } = plannedTask(
+    await prepareTask(host, 'own', own({ sourceLength: enough }), tokenizer, () => undefined),
+  );
+  expect(whole).toMatchObject({ mean: promptTokens });
+  expect([task.mean <= 24, task.mean < promptTokens], 'as they are cut').toEqual([true, true]);
   expect(await warnings(enough)).toEqual([]);
   expect(await warnings(task.longest ?? 0)).toEqual([]);
   expect(await warnings((task.longest ?? 0) - 1)).toHaveLength(1);
@@ -82,7 +89,7 @@ test('names the task that cannot be learned, and counts the others', async () =>
 
 test('a chosen model brings its template and the length of its texts, until a person enters others', () => {
   const model = 'org/model';
-  const counted = { texts: 60, counted: 60, cut: 0, question: 8, answer: 2, shortened: 0 };
+  const counted = { texts: 60, counted: 60, cut: 0, mean: 40, question: 8, answer: 2, shortened: 0 };
   const lengths: TextLengths = {
     tasks: [{ name: 'own', longest: 99, ...counted }],
     hasTemplate: true,

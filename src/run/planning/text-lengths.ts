@@ -2,11 +2,11 @@ import type { ErrorReport } from '../../base/errors.ts';
 import { SOURCE_BUCKET } from '../../tasks/batches.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { kindOf, startingTraining } from '../settings/starting-values.ts';
+import type { MeanLengths } from './duration.ts';
 import { publishedOrderOf } from './presets.ts';
 
 /** How many tokens the texts of a task take. */
-export interface TaskLengths {
-  readonly name: string;
+export interface TaskLengths extends MeanLengths {
   /** Texts that a run would read for training and tests, and those of them that were counted. */
   readonly texts: number;
   readonly counted: number;
@@ -14,8 +14,6 @@ export interface TaskLengths {
   readonly cut: number;
   /** Tokens of the longest counted prompt; null if it takes more than {@link LONGEST}. */
   readonly longest: number | null;
-  /** Tokens of the prompt around a text: no prompt is shorter. */
-  readonly question: number;
   /** Tokens of the longest label or counted answer, with its end. */
   readonly answer: number;
   /** Counted answers that the answer length cuts. Labels are never cut. */
@@ -32,12 +30,17 @@ export interface TextLengths {
   readonly positions: number | null;
 }
 
+/** The tasks whose texts have been counted. */
+export const countedIn = (lengths: TextLengths | null): TaskLengths[] =>
+  lengths?.tasks.flatMap((task) => ('error' in task ? [] : [task])) ?? [];
+
 /** The longest prompts that are counted to their end, in tokens. */
 export const LONGEST = 4096;
 
 /** The shortest prompt length, in steps of 16, that cuts no counted text; null if a text is too long to be counted. */
-export function enoughFor({ tasks, positions }: TextLengths): number | null {
-  const counted = tasks.flatMap((task) => ('error' in task ? [] : [task]));
+export function enoughFor(lengths: TextLengths): number | null {
+  const { positions } = lengths;
+  const counted = countedIn(lengths);
   if (counted.length === 0 || counted.some(({ longest }) => longest === null)) return null;
   const longest = Math.max(...counted.map((task) => task.longest ?? 0));
   const answer = Math.max(...counted.map((task) => task.answer));
