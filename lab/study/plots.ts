@@ -71,7 +71,8 @@ type Sides = Pick<Chart, 'lines' | 'xName' | 'yName'> & {
 
 /** The file of a chart. */
 function file(title: string, { x, y, texts, ...rest }: Sides): string {
-  const format = (value: number): string => String(Number(value.toPrecision(6)));
+  const format = (value: number): string => String(Number(value.toPrecision(6))).replace('-', '\u2212');
+  const hasLegend = rest.lines.some(({ isNamed }) => isNamed);
   const drawn = drawChart(
     {
       ...rest,
@@ -84,7 +85,7 @@ function file(title: string, { x, y, texts, ...rest }: Sides): string {
       formatX: texts === undefined ? format : (at) => texts[at - 1] ?? '',
       formatY: format,
       legend: 'beside',
-      margin: { left: 60, right: 170, top: 44, bottom: 48 },
+      margin: { left: 60, right: hasLegend ? 170 : 24, top: 44, bottom: 48 },
     },
     SIZE,
     STYLE,
