@@ -147,9 +147,10 @@ test('unread tasks have the requested number of examples, or all if they have fe
   const known = new Map([['mine', { train: 30, test: 9 }]]);
   expect(tasksAhead(own, known, [['yes', 'no']])?.[0]).toMatchObject({ train: 30, test: 9, nodes: 3, answerTokens: 2 });
   // The texts as they were counted, in place of what is usual.
-  const lengths = { name: 'mine', texts: 39, counted: 39, cut: 0, longest: 60, answer: 2, shortened: 0 };
-  const counted = [{ ...lengths, mean: 50, question: 44 }];
-  expect(tasksAhead(own, known, [['yes', 'no']], counted)?.[0]).toMatchObject({ promptTokens: 50, shared: 44 });
+  const of = (mean: number, question: number): unknown =>
+    tasksAhead(own, known, [['yes', 'no']], [{ name: 'mine', mean, question }])?.[0];
+  expect(of(50, 44)).toMatchObject({ promptTokens: 50, shared: 44 });
+  expect(of(32, 44), 'of prompts too short for their question').toMatchObject({ promptTokens: 32, shared: 32 });
   for (const order of PUBLISHED_ORDERS) {
     const settings = { model: 'a/b', tasks: 'picked', ...publishedSettings(order, 'gorp') };
     const tasks = tasksAhead(

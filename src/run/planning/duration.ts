@@ -132,7 +132,10 @@ export function tasksAhead(
       test: takenOf(testExamples, known.test),
       heldOut,
       promptTokens: Math.min(promptTokens, sourceLength),
-      shared: answers[i].nodes > 0 ? (counted?.question ?? Math.min(QUESTION_TOKENS, promptTokens / 2)) : 0,
+      shared:
+        answers[i].nodes > 0
+          ? Math.min(promptTokens, counted?.question ?? Math.min(QUESTION_TOKENS, promptTokens / 2))
+          : 0,
       nodes: answers[i].nodes,
       answerTokens: answers[i].T,
     };
