@@ -209,6 +209,25 @@ const PUBLISHED: readonly PublishedAverages[] = [
       'Liang, Chen and Li: Gated Integration of Low-Rank Adaptation for Continual Learning of Large Language Models, NeurIPS 2025. Best checkpoints of up to 100 passes, chosen on dev sets.',
   },
   {
+    name: 'T5 of 77 million parameters',
+    about:
+      'AP by exact match in percent, on CL_Benchmark in orders 1 to 3, three seeds each, 192 training examples a task in two epochs, rank 8.',
+    columns: ['AP', 'BWT', 'Just learned'],
+    rows: [
+      ['mtl', 70.2, null, null],
+      ['gorp-plus', 67.8, 0, 67.8],
+      ['gpm', 66.9, -0.5, 67.3],
+      ['gorp', 66.9, -2, 68.4],
+      ['n-lora', 66.4, -3.2, 68.8],
+      ['inc-lora', 66.3, -3, 68.5],
+      ['o-lora', 65.3, -3.6, 68],
+      ['inf-lora', 65.1, -6.6, 70.1],
+      ['migu', 61.5, -9.8, 68.8],
+      ['seq-lora', 49.4, -26.3, 69.1],
+    ],
+    source: 'The study of this project on the paper’s orders: docs/studies/table-t5.md in its repository.',
+  },
+  {
     name: 'SmolLM2-135M',
     about:
       'AP by exact match in percent, on SST-2, dbpedia, agnews and yelp of CL_Benchmark in this order and its reverse, six seeds each, 128 training examples a task, rank 8.',
