@@ -1,6 +1,5 @@
 import { describe, test } from 'vitest';
 import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
-import { acquirePacedGpu } from '../testing/devices.ts';
 import { CHAT, learns, WAYS } from '../testing/family-run.ts';
 import { TESTED_FAMILIES, TINY_FAMILIES } from '../testing/tiny-families.ts';
 
@@ -10,17 +9,13 @@ describe.each(TINY_FAMILIES)('$family', (family) => {
   test('gorp-plus learns two tasks', () => learns(family, 'gorp-plus', {}, { order: TWO }));
 });
 
-// Pairs of family and device, of family and way, and of family and method: every method on one of these families.
+// Pairs of family and way, and of family and method: every method on one of these families.
 // `npm run test:slow` runs the whole product.
 describe.each(TESTED_FAMILIES.map((family, i) => ({ ...family, i })))('$family', (family) => {
   const isTaken = (method: MethodName, j: number): boolean =>
     method === 'gorp' || (method !== 'gorp-plus' && (family.i + j) % TESTED_FAMILIES.length === 0);
   const methods = METHOD_NAMES.filter(isTaken);
   test.each(methods)('%s learns two tasks', (method) => learns(family, method, {}, { order: TWO }));
-
-  // One task, since a software adapter takes seconds to compile the kernels that a second one adds.
-  if (family.family === 't5-tiny')
-    test('gorp-plus on WebGPU', () => learns(family, 'gorp-plus', {}, { acquire: acquirePacedGpu, order: ONE }));
 
   test('gorp-plus with less memory', () => learns(family, 'gorp-plus', WAYS[family.i % WAYS.length], { order: ONE }));
 

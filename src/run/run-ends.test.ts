@@ -198,7 +198,6 @@ describe('a run that fails', () => {
     ['evaluation', at('evaluate', 1, 4), acquireTestDevice],
     ['a round that is beginning', at('compile', 1), acquireTestDevice],
     ['loading', at('tasks', 0), acquireTestDevice],
-    ['training, on WebGPU', at('train', 1, 2), acquirePacedGpu],
     ['the growth of the spaces, on WebGPU', at('space', 1), acquirePacedGpu],
   ] as const)('says so when the device is lost during %s', async (_, is, acquire) => {
     const ended = await execute(
