@@ -62,6 +62,28 @@ export async function compile(
   }
 }
 
+/**
+ * Runs a graph once, and frees its memory.
+ *
+ * @param roots as of a {@link Recording}, which `read` may then read.
+ * @throws as {@link compile}, and what the device throws.
+ */
+export async function runOnce(
+  device: Device,
+  name: string,
+  graph: Graph,
+  roots: readonly Tensor[] = [],
+  read?: (rangeOf: Compiled['rangeOf']) => Promise<void>,
+): Promise<void> {
+  const compiled = await compile(device, name, graph, roots);
+  try {
+    await device.run([compiled.program]);
+    await read?.(compiled.rangeOf);
+  } finally {
+    compiled.destroy();
+  }
+}
+
 /** A recording's operations, with the memory that its intermediates need. */
 function planned(
   { graph, roots = [] }: Recording,

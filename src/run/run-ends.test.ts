@@ -99,6 +99,20 @@ describe('a run that is stopped', () => {
     expect(ended.of('evaluation')).toEqual([]);
   });
 
+  test.each([
+    ['between two examples that importances are measured on', 'ewc', 'space'],
+    ['between two weights whose directions are frozen', 'osft', 'compile'],
+  ] as const)('%s ends there', async (_, method, phase) => {
+    const ended = await execute(
+      tinySettings(method),
+      once(at(phase, 1, 1), (run) => run.stop()),
+    );
+    expect(ended.last.type).toBe('stopped');
+    const parts = ended.of('progress').filter((event) => at(phase, 1)(event) && event.total > 1);
+    expect(parts.map(({ done }) => done)).toEqual([0, 1]);
+    expect(parts[1].total).toBeGreaterThan(2);
+  });
+
   test('before it has begun ends at the first opportunity', async () => {
     const ended = await execute(
       tinySettings('gorp'),

@@ -28,6 +28,7 @@ function shown(plan: MemoryPlan, memoryBudget: number | null): string {
     step: work,
     tests: { labels: null, free: null },
     space: null,
+    single: null,
     validation: null,
     generalText: null,
     tokensOfStep: 8,

@@ -26,6 +26,7 @@ test('the time of a run awaits the count of its texts, and follows from it and f
     step: { operations: 1e9, kernels: 0 },
     tests: { labels: null, free: null },
     space: null,
+    single: null,
     validation: null,
     generalText: null,
     tokensOfStep: 800,

@@ -29,6 +29,7 @@ const effort: Effort = {
   step: { operations: 9e6, kernels: 90 },
   tests: { labels: null, free: null },
   space: null,
+  single: null,
   validation: null,
   generalText: null,
   tokensOfStep: 768,

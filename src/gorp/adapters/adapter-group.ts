@@ -2,7 +2,7 @@ import { GorpError } from '../../base/errors.ts';
 import { mixSeed, seededRandom } from '../../base/random.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
-import { compile } from '../../graph/compile.ts';
+import { runOnce } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { addInto, type Drop, dropout } from '../../graph/ops/elementwise.ts';
 import { embedding } from '../../graph/ops/embedding.ts';
@@ -156,12 +156,7 @@ export class AdapterGroup {
         matmul(g, B, A, { layout: 'nn', alpha: scale, into, accumulate: true });
     }
     try {
-      const compiled = await compile(this.#device, 'folded pairs', g, []);
-      try {
-        await this.#device.run([compiled.program]);
-      } finally {
-        compiled.destroy();
-      }
+      await runOnce(this.#device, 'folded pairs', g);
     } finally {
       rows.storage.buffer.destroy();
     }

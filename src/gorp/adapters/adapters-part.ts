@@ -1,6 +1,6 @@
 import { mixSeed } from '../../base/random.ts';
 import type { Device } from '../../device/device.ts';
-import { compile } from '../../graph/compile.ts';
+import { runOnce } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { addInto } from '../../graph/ops/elementwise.ts';
 import { plainTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
@@ -40,12 +40,7 @@ export async function writeDesignedA(
   const rows = outsideRows(g, leading, P);
   for (const A of into) addInto(g, rows, A, 1 / Math.sqrt(3), 0);
   try {
-    const compiled = await compile(device, 'designed adapters', g, []);
-    try {
-      await device.run([compiled.program]);
-    } finally {
-      compiled.destroy();
-    }
+    await runOnce(device, 'designed adapters', g);
   } finally {
     sketch.storage.buffer.destroy();
   }

@@ -53,12 +53,20 @@ export class AdamTrainer {
   /**
    * Removes the current main singular directions of the weights from gradients and updates of the new task. Reads the
    * weights: waits for the device.
+   *
+   * @param onWeight called before each weight, which takes seconds if it is large; it may throw to stop.
    */
-  async freezeDirections(weights: Stack, task: number, tasks: number): Promise<void> {
+  async freezeDirections(
+    weights: Stack,
+    task: number,
+    tasks: number,
+    onWeight: (done: number) => Promise<void>,
+  ): Promise<void> {
     const count = this.resumeTask(task, tasks);
     if (count === 0) return;
     const { names, out, inputs } = this.#layers;
-    for (const name of names) {
+    for (const [done, name] of names.entries()) {
+      await onWeight(done);
       const W = matrix(out, inputs, await weights.readOne(name));
       const { left, right } = leadingSingularVectors(W, count);
       this.#frozen?.U.write(name, left);

@@ -130,10 +130,15 @@ export class FullRankWeights extends GroupedPart<FullRankGroup> {
     return this.plan.form === 'adam' && this.plan.frozen !== null;
   }
 
-  async beginTask({ task, tasks }: TaskOf): Promise<void> {
+  async beginTask({ task, tasks, onPart }: TaskOf): Promise<void> {
     for (const group of this.groups) group.beginTask();
     if (!this.#freezes) return;
-    for (const { trainer, group } of this.#plain) await trainer.freezeDirections(group.weights, task, tasks());
+    const total = this.groups.reduce((sum, { layers }) => sum + layers.names.length, 0);
+    let before = 0;
+    for (const { trainer, group } of this.#plain) {
+      await trainer.freezeDirections(group.weights, task, tasks(), (done) => onPart(before + done, total));
+      before += group.layers.names.length;
+    }
   }
 
   resumeTask({ task, tasks }: Pick<TaskOf, 'task' | 'tasks'>): void {

@@ -1,16 +1,14 @@
-import type { Batch } from '../../base/batch.ts';
 import { mixSeed, seededRandom } from '../../base/random.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { GateWeight } from './gate-weight.ts';
-import { sizesKey } from '../part/gradient-programs.ts';
 import type { Meters } from '../part/layer-statistics.ts';
 import { GATE_EPSILON, GATE_PROMPTS, GATE_SHARPNESS, type GatePlan, thresholdOf } from '../part/method-plan.ts';
 import type { EndedTask, LayerUses, PairScales, Part, Reservation, TaskOf, UpdateParts } from '../part/part.ts';
 import type { Stack } from '../part/stack.ts';
 import type { SavedProgress, SavedTensors, StateTensor } from '../part/state.ts';
 import { growSpace, projectOutLeft } from '../spaces/space.ts';
-import { type Compiled, compile } from '../../graph/compile.ts';
+import { runOnce } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { activation } from '../../graph/ops/elementwise.ts';
 import { batchedMatmul, matmul } from '../../graph/ops/matmul.ts';
@@ -19,8 +17,6 @@ import { type StoredTensor, type Tensor, plainTensor, storeTensor } from '../../
 import { type Matrix, columnSlice, energy, matrix, single, transpose } from '../../linear-algebra/matrix.ts';
 import { svd } from '../../linear-algebra/svd.ts';
 import { plainLayers } from '../../models/layers.ts';
-import type { Network, TrainingBatch } from '../../models/network.ts';
-import type { Parameters } from '../../models/parameters.ts';
 
 /** The inputs of the three weights of a gate, one prompt per column. */
 export type GateReads = readonly [first: Matrix, second: Matrix, key: Matrix];
@@ -64,76 +60,41 @@ export function grownGateSpace(
   return growSpace({ space, moment: scaled, threshold }).space;
 }
 
-/** The current gate, as far as it reads prompts. */
-interface ReadingGate {
-  readonly weights: readonly { readonly columns: number }[];
-  recordReads(g: Graph, prompts: Tensor): Tensor[];
-}
-
-interface Reading {
-  readonly batch: TrainingBatch;
-  readonly compiled: Compiled;
-  readonly reads: readonly Tensor[];
-}
-
-/** Computes what the weights of the current gate read of prompts. It needs their embeddings, and no layer. */
-export class GateReading {
-  readonly #device: Device;
-  readonly #network: Network;
-  readonly #gates: ReadingGate;
-  readonly #parameters: Parameters;
-  readonly #programs = new Map<string, Reading>();
-  readonly #owned: OwnedBuffer[] = [];
-
-  constructor(device: Device, network: Network, gates: ReadingGate, parameters: Parameters) {
-    this.#device = device;
-    this.#network = network;
-    this.#gates = gates;
-    this.#parameters = parameters;
-  }
-
-  /** Compiles the program of a batch. */
-  async prepare(rows: Batch): Promise<Reading> {
-    const sizes = this.#network.sizes(rows);
-    const key = sizesKey(sizes);
-    const known = this.#programs.get(key);
-    if (known) return known;
-    const batch = this.#network.batch(sizes, this.#owned);
-    const g = new Graph();
-    const layers = plainLayers((name) => this.#parameters.tensor(name));
-    const reads = this.#gates.recordReads(g, batch.promptMeans(g, layers));
-    const reading = { batch, reads, compiled: await compile(this.#device, `gates ${key}`, g, reads) };
-    this.#programs.set(key, reading);
-    return reading;
-  }
-
-  /** @returns the reads of each weight, one prompt per column. */
-  async read(prompts: readonly Batch[]): Promise<GateReads> {
-    const columns: number[][][] = this.#gates.weights.map(() => []);
-    for (const rows of prompts) {
-      const { batch, compiled, reads } = await this.prepare(rows);
+/** Computes what the weights of the current gate read of prompts, one prompt per column. It needs their embeddings, and no layer. */
+async function gateReads(gates: Gates, { device, network, model, prompts }: TaskOf): Promise<GateReads> {
+  const columns: number[][][] = gates.weights.map(() => []);
+  for (const rows of prompts) {
+    const owned: OwnedBuffer[] = [];
+    try {
+      const batch = network.batch(network.sizes(rows), owned);
+      const g = new Graph();
+      const reads = gates.recordReads(
+        g,
+        batch.promptMeans(
+          g,
+          plainLayers((name) => model.parameters.tensor(name)),
+        ),
+      );
       batch.write(rows);
-      await this.#device.run([compiled.program]);
-      for (const [i, tensor] of reads.entries()) {
-        const width = tensor.shape.at(-1) ?? 1;
-        const values = new Float32Array(await this.#device.read(compiled.rangeOf(tensor)));
-        rows.forEach((_, row) => columns[i].push([...values.subarray(row * width, (row + 1) * width)]));
-      }
-    }
-    const [first, second, key] = columns.map((vectors, i) => {
-      const height = this.#gates.weights[i].columns;
-      const values = Float64Array.from({ length: height * vectors.length }, (_, at) => {
-        return vectors[at % vectors.length][Math.floor(at / vectors.length)];
+      await runOnce(device, 'reads of gates', g, reads, async (rangeOf) => {
+        for (const [i, tensor] of reads.entries()) {
+          const width = tensor.shape.at(-1) ?? 1;
+          const values = new Float32Array(await device.read(rangeOf(tensor)));
+          rows.forEach((_, row) => columns[i].push([...values.subarray(row * width, (row + 1) * width)]));
+        }
       });
-      return matrix(height, vectors.length, values);
+    } finally {
+      for (const buffer of owned) buffer.destroy();
+    }
+  }
+  const [first, second, key] = columns.map((vectors, i) => {
+    const height = gates.weights[i].columns;
+    const values = Float64Array.from({ length: height * vectors.length }, (_, at) => {
+      return vectors[at % vectors.length][Math.floor(at / vectors.length)];
     });
-    return [first, second, key];
-  }
-
-  destroy(): void {
-    for (const { compiled } of this.#programs.values()) compiled.destroy();
-    for (const buffer of this.#owned) buffer.destroy();
-  }
+    return matrix(height, vectors.length, values);
+  });
+  return [first, second, key];
 }
 
 /**
@@ -223,7 +184,7 @@ export class Gates implements Part {
   async beginTask(of: TaskOf): Promise<void> {
     const seed = mixSeed(of.seed, 'task', of.task);
     await this.start(of.task, seed);
-    const [, , reads] = await this.#readsOf(of);
+    const [, , reads] = await gateReads(this, of);
     this.setKey(reads, seed);
   }
 
@@ -233,15 +194,6 @@ export class Gates implements Part {
     if (task > 1) for (const part of this.weights) await part.freeze();
     else for (const part of [first, second]) part.write(uniform(part, mixSeed(seed, 'gate', part.name)));
     for (const part of this.weights) part.beginTask();
-  }
-
-  async #readsOf({ device, network, model, prompts }: TaskOf): Promise<GateReads> {
-    const reading = new GateReading(device, network, this, model.parameters);
-    try {
-      return await reading.read(prompts);
-    } finally {
-      reading.destroy();
-    }
   }
 
   /**
@@ -256,7 +208,7 @@ export class Gates implements Part {
 
   /** Grows the spaces of what the gates read. */
   async endTask(of: EndedTask): Promise<[]> {
-    this.grow(await this.#readsOf(of), of.task, of.tasks());
+    this.grow(await gateReads(this, of), of.task, of.tasks());
     return [];
   }
 

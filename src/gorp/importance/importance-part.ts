@@ -1,5 +1,5 @@
 import type { Batch, BatchSizes } from '../../base/batch.ts';
-import type { Device } from '../../device/device.ts';
+import type { Device, Program } from '../../device/device.ts';
 import { compile, type Compiled } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { add, addInto, scaleRows } from '../../graph/ops/elementwise.ts';
@@ -70,8 +70,7 @@ class SquaredGradients {
   readonly #sizesOf: (rows: Batch) => BatchSizes;
   /** Sums for A and for B of every group. */
   readonly #sums: readonly { readonly group: LoraGroup; readonly A: Stack; readonly B: Stack }[];
-  /** By the number of label tokens. */
-  readonly #adding = new Map<number, Compiled>();
+  #adding: Compiled | undefined;
   #count = 0;
 
   /** @param groups of all trained adapters. @param loss f32 [1]: a sum of losses, which is never read. */
@@ -97,36 +96,33 @@ class SquaredGradients {
     });
   }
 
-  /** Compiles the programs for an example of these sizes. */
-  async prepare(sizes: BatchSizes): Promise<void> {
-    await this.#gradients.of([sizes], 'gradients');
-    await this.#programOf(sizes.labels);
+  /** Compiles the programs of an example of these sizes. */
+  async prepare(sizes: BatchSizes): Promise<Program[]> {
+    const [{ compiled }] = await this.#gradients.of([sizes], 'gradients');
+    return [compiled.program, await this.#add()];
   }
 
   /** Adds an example. @param batch of one row. */
   async add(rows: Batch): Promise<void> {
     if (rows.length !== 1) throw new Error(`squared gradients take one example at a time, not ${rows.length}`);
     const [{ batch, compiled }] = await this.#gradients.of([this.#sizesOf(rows)], 'gradients');
-    const adding = await this.#programOf(rows[0].label.length);
-    batch.write(rows);
-    await this.#device.run([compiled.program, adding.program]);
+    batch.write(rows, 1); // the loss is then −log p, not its mean over the label tokens
+    await this.#device.run([compiled.program, await this.#add()]);
     this.#count++;
   }
 
-  /** sum ← sum + (tokens · G)²: the loss of the network is −log p over the number of label tokens. */
-  async #programOf(tokens: number): Promise<Compiled> {
-    const known = this.#adding.get(tokens);
-    if (known) return known;
+  /** sum ← sum + G². */
+  async #add(): Promise<Program> {
+    if (this.#adding) return this.#adding.program;
     const g = new Graph();
     for (const { group, A, B } of this.#sums) {
       for (const [gradient, sum] of [[group.gradA, A] as const, [group.gradB, B] as const]) {
         const squared = scaleRows(g, entries(gradient.tensor), entries(gradient.tensor)); // [elements, 1]
-        addInto(g, squared, entries(sum.tensor), tokens ** 2, 1);
+        addInto(g, squared, entries(sum.tensor), 1, 1);
       }
     }
-    const compiled = await compile(this.#device, `squares of ${tokens} tokens`, g, []);
-    this.#adding.set(tokens, compiled);
-    return compiled;
+    this.#adding = await compile(this.#device, 'squares of gradients', g, []);
+    return this.#adding.program;
   }
 
   /** Bytes of the largest sum; sums are read back one by one. */
@@ -147,7 +143,7 @@ class SquaredGradients {
 
   destroy(): void {
     this.#gradients.destroy();
-    for (const compiled of this.#adding.values()) compiled.destroy();
+    this.#adding?.destroy();
     for (const { A, B } of this.#sums) for (const sum of [A, B]) sum.destroy();
   }
 }
@@ -234,10 +230,14 @@ export class Importance implements Part {
     loss,
     singles,
     recompute,
+    onPart,
   }: EndedTask): Promise<Map<string, Matrix>> {
     const squares = new SquaredGradients(device, network, model, this.#groups, loss, { recompute });
     try {
-      for (const one of singles) await squares.add(one);
+      for (const [done, one] of singles.entries()) {
+        await onPart(done, singles.length);
+        await squares.add(one);
+      }
       return await squares.read();
     } finally {
       squares.destroy();
@@ -264,8 +264,8 @@ export class Importance implements Part {
     single: BatchSizes,
   ): AsyncGenerator<Reserved> {
     const squares = new SquaredGradients(device, network, model, this.#groups, loss, { recompute });
-    await squares.prepare(single);
-    yield squares;
+    const ofSingle = await squares.prepare(single);
+    yield { largestBytes: squares.largestBytes, ofSingle };
     squares.destroy();
   }
 

@@ -48,7 +48,7 @@ export async function beginTask(
   core.kept?.forget();
   await programs.merge();
   programs.drop();
-  const task = taskOf(core, prompts);
+  const task = taskOf(core, prompts, onPart);
   for (const part of parts) await part.beginTask?.(task);
   progress.rateFactors = [1, 1];
   const reading = parts.filter(({ readsInputsAtBegin }) => readsInputsAtBegin === true);
@@ -80,7 +80,7 @@ export async function endTask(
   programs.drop();
   const { task } = progress;
   const random: EndedTask['random'] = (stream) => seededRandom(mixSeed(options.seed, 'method', task, stream));
-  const ended: EndedTask = { ...taskOf(core, prompts), singles, examples, isFree, answer, loss, random };
+  const ended: EndedTask = { ...taskOf(core, prompts, onPart), singles, examples, isFree, answer, loss, random };
   const growths: NamedGrowth[] = [];
   for (const part of parts) growths.push(...((await part.endTask?.(ended)) ?? []));
   const reading = parts.filter((part) => part.endWithInputs !== undefined);
@@ -92,10 +92,10 @@ export async function endTask(
   return growths;
 }
 
-function taskOf(core: LearnerCore, prompts: readonly Batch[]): TaskOf {
+function taskOf(core: LearnerCore, prompts: readonly Batch[], onPart: OnPart): TaskOf {
   const { device, network, model, progress, options } = core;
   const { seed, recompute = false } = options;
-  return { device, network, model, task: progress.task, tasks: () => core.tasks, seed, recompute, prompts };
+  return { device, network, model, task: progress.task, tasks: () => core.tasks, seed, recompute, prompts, onPart };
 }
 
 const unanswered: EndedTask['answer'] = () => Promise.reject(new Error('nobody answers the prompts of this task'));

@@ -105,6 +105,8 @@ export interface TaskOf {
   readonly recompute: boolean;
   /** Batches of prompts, if a part asks for them. */
   readonly prompts: readonly Batch[];
+  /** Told how far long work of a part is. */
+  readonly onPart: OnPart;
 }
 
 /** The parts that measurements at the end of a task need. */
@@ -189,6 +191,8 @@ export interface PlannedGrowth {
 export interface Reserved {
   /** Bytes that it reads back at once. */
   readonly largestBytes: number;
+  /** The work of each single example of a task. */
+  readonly ofSingle?: readonly Program[];
   /** The work of spaces of inputs. */
   readonly spaces?: {
     /** Reads a batch of prompts, and the bytes of its inputs; programs of other sizes have inputs of their own. */

@@ -2,7 +2,7 @@ import type { BatchSizes } from '../../base/batch.ts';
 import { chunks } from '../../base/statistics.ts';
 import { inputBytes } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
-import { compile } from '../../graph/compile.ts';
+import { runOnce } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { addInto } from '../../graph/ops/elementwise.ts';
 import { matmulEach } from '../../graph/ops/matmul.ts';
@@ -264,7 +264,7 @@ export class InputSpaces implements Part {
     isProtected: boolean,
   ): Promise<NamedGrowth[]> {
     const rises = this.plan.form === 'hard' && this.plan.rises;
-    const place = { task: task + Number(isProtected), tasks: rises ? tasks() : 1 };
+    const place = { task: task + Number(isProtected), tasks: rises ? tasks() + Number(isProtected) : 1 };
     return namedGrowths(this, this.#measured, await this.grow(sums, place, onPart));
   }
 
@@ -325,7 +325,7 @@ export class InputSpaces implements Part {
       if (P) innerProduct(g, P, tensor, found, 2 * i + 1);
     }
     try {
-      await this.#runOnce('shares outside', g);
+      await runOnce(this.#device, 'shares outside', g);
       const values = new Float32Array(await this.#device.read(found.storage));
       return new Map(
         sums.map(({ names }, i) => {
@@ -344,16 +344,7 @@ export class InputSpaces implements Part {
     if (P.length === 0) return;
     const g = new Graph();
     addInto(g, matmulEach(g, A.tensor, P), A.tensor, 1, 0);
-    await this.#runOnce('fresh adapters outside spaces', g);
-  }
-
-  async #runOnce(label: string, g: Graph): Promise<void> {
-    const compiled = await compile(this.#device, label, g, []);
-    try {
-      await this.#device.run([compiled.program]);
-    } finally {
-      compiled.destroy();
-    }
+    await runOnce(this.#device, 'fresh adapters outside spaces', g);
   }
 
   #numbers(label: string, count: number): StoredTensor {

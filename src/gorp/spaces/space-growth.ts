@@ -1,6 +1,6 @@
 import { inDigits } from '../../base/statistics.ts';
 import type { Device } from '../../device/device.ts';
-import { compile } from '../../graph/compile.ts';
+import { runOnce } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { orthonormality } from '../../graph/ops/square-measures.ts';
 import { plainTensor, storeTensor } from '../../graph/tensor.ts';
@@ -121,13 +121,8 @@ async function measureOrthonormality(device: Device, { names, S }: MomentSpace):
   try {
     const g = new Graph();
     orthonormality(g, S.tensor, errors);
-    const compiled = await compile(device, 'orthonormality', g, []);
-    try {
-      await device.run([compiled.program]);
-      return new Float32Array(await device.read(errors.storage));
-    } finally {
-      compiled.destroy();
-    }
+    await runOnce(device, 'orthonormality', g);
+    return new Float32Array(await device.read(errors.storage));
   } finally {
     errors.storage.buffer.destroy();
   }

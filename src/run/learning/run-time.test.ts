@@ -11,6 +11,7 @@ const effort: Effort = {
   step: nothing,
   tests: { labels: null, free: null },
   space: null,
+  single: null,
   validation: null,
   questions: { operations: 100, kernels: 0 },
   generalText: null,

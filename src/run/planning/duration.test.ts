@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { amountOf } from '../settings/amount.ts';
 import { type Effort, roughly, secondsFor, tasksAhead, workOfRun } from './duration.ts';
 import { embeddedSettings, publishedSettings } from './presets.ts';
-import { withValues } from '../../methods/registry.ts';
+import { needsOf } from '../../gorp/part/method-plan.ts';
+import { planOf, withValues } from '../../methods/registry.ts';
 import { GENERAL_PROMPTS } from '../../tasks/general-prompts.ts';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 
@@ -27,6 +28,7 @@ const effort: Effort = {
   step: { operations: 1000, kernels: 10 },
   tests: { labels, free: null },
   space: null,
+  single: null,
   validation: null,
   generalText: null,
   tokensOfStep: 480,
@@ -110,6 +112,28 @@ test('the work of a run counts what its spaces of inputs read and build', () => 
     space,
   });
   expect(guarded.operations - of(space).operations).toBeCloseTo((read / 2 + 2) * 100 + 7, 6);
+});
+
+test('a method that designs adapters from inputs reads them at the beginning of every task, the first too', () => {
+  const settings = embeddedSettings('quick', 'inf-lora');
+  const training = { ...settings.training, batchSize: 8, epochs: 1 };
+  const tasks = [task('a', 64, 0), task('b', 24, 0)];
+  const of = (space: Effort['space']) => workOfRun({ ...settings, training }, tasks, { ...effort, space }).operations;
+  const samples = { begin: 48, end: 48, hasSeveralAnswers: false };
+  const space = { samples, read: { operations: 100, kernels: 3 }, build: { operations: 7, kernels: 5 } };
+  expect(of(space) - of(null)).toBeCloseTo(2 * (6 + 3) * 100 + 2 * 7, 6);
+});
+
+test('the work of a run counts the passes over single examples for importances', () => {
+  const settings = embeddedSettings('quick', 'ewc');
+  const training = { ...settings.training, batchSize: 8, epochs: 1 };
+  const examples = needsOf(planOf(settings.method)).singles ?? 0;
+  expect(examples).toBeGreaterThan(24);
+  const tasks = [task('a', 1000, 0), task('b', 24, 0)];
+  const of = (single: Effort['single']) => workOfRun({ ...settings, training }, tasks, { ...effort, single });
+  const [more, less] = [of({ operations: 10, kernels: 2 }), of(null)];
+  expect(more.operations - less.operations).toBeCloseTo((examples + 24) * 10, 6);
+  expect(more.kernels - less.kernels).toBe((examples + 24) * 2);
 });
 
 test('the work of a run counts how often it measures held-out examples', () => {

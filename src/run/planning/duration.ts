@@ -52,6 +52,8 @@ export interface Effort {
   tests: { labels: TestEffort | null; free: TestEffort | null };
   /** Spaces of inputs: reading a batch of such prompts, and building the spaces of a task; null without any. */
   space: { samples: SpaceSamples; read: Work; build: Work } | null;
+  /** A pass over one of the longest examples alone, as some methods take at the end of a task; null without. */
+  single: Work | null;
   /** Reading a token of a held-out example for its loss; null if none are held out. */
   validation: Work | null;
   /** Asking all questions of common knowledge once; nothing if none are asked. */
@@ -180,7 +182,9 @@ export interface RunCosts {
 /** The cost of each part of a run, by the length of its texts. */
 export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): RunCosts {
   const { method, training } = settings;
-  const { schedule } = planOf(method);
+  const plan = planOf(method);
+  const { schedule } = plan;
+  const needs = needsOf(plan);
   const learned = tasks.slice(0, settings.order.length);
   const mean = learned.reduce((sum, { promptTokens }) => sum + promptTokens, 0) / Math.max(1, learned.length);
   // A mixed round trains on all tasks, any other on its own.
@@ -208,11 +212,15 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
     const tokens = Math.min(1, GENERAL_TOKENS / effort.tokensOfRow);
     return times(batchesOf(protectedMost(space.samples), examples), shorter(space.read, tokens));
   };
-  const protection = (first: PlannedTask): Work =>
-    needsOf(planOf(method)).protects === undefined
-      ? NO_WORK
-      : sumOf([readingProtected(), space?.build ?? NO_WORK, reading(first, 'begin')]);
-  const { ownAnswers } = needsOf(planOf(method));
+  // In the first task there is no space yet that rates could compensate for, unless the base model is protected.
+  const beginning = (first: PlannedTask): Work => {
+    if (needs.protects !== undefined)
+      return sumOf([readingProtected(), space?.build ?? NO_WORK, reading(first, 'begin')]);
+    return needs.inputsAtBegin === 'all' ? reading(first, 'begin') : NO_WORK;
+  };
+  const { ownAnswers, singles = 0 } = needs;
+  const passes = (task: PlannedTask): Work =>
+    effort.single === null ? NO_WORK : times(Math.min(singles, task.train), shorter(effort.single, share(task)));
   // Tasks that were taught before this run, which come first, are not answered again.
   const answering = (whose: typeof ownAnswers, i: number): Work => {
     const { ownAnswers: works = [] } = effort;
@@ -223,9 +231,11 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
     steps: learned.map((task) => shorter(effort.step, shareOfStep(task))),
     tests: tasks.map((task) => testCost(task, effort)),
     begins: learned.map((task, i) =>
-      i > 0 ? reading(task, 'begin') : sumOf([protection(task), answering('general', 0)]),
+      i > 0 ? reading(task, 'begin') : sumOf([beginning(task), answering('general', 0)]),
     ),
-    ends: learned.map((task, i) => sumOf([reading(task, 'end'), space?.build ?? NO_WORK, answering('self', i)])),
+    ends: learned.map((task, i) =>
+      sumOf([reading(task, 'end'), space?.build ?? NO_WORK, passes(task), answering('self', i)]),
+    ),
     validations: validationCosts(schedule, learned, effort),
     questions: effort.questions ?? NO_WORK,
     generalText: effort.generalText ?? NO_WORK,

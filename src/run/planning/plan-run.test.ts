@@ -285,6 +285,18 @@ const question = (more: Partial<TrainingSettings> = {}): MemoryQuestion & { trai
   };
 };
 
+test('a pass over a single example is planned for importances, and for no other method', async () => {
+  const planned = question();
+  const [ewc, plain] = await Promise.all(
+    (['ewc', 'seq-lora'] as const).map(async (name) =>
+      planRun({ ...planned, method: startingMethod('embedded', name) }),
+    ),
+  );
+  const [{ single, step }, { B }] = [ewc.effort, planned.work.batch];
+  expect((single?.operations ?? 0) / step.operations).toBeCloseTo(1 / B, 1);
+  expect(plain.effort.single).toBeNull();
+});
+
 test('every setting that should save memory does', async () => {
   const weights: number[] = [];
   for (const frozenWeights of FROZEN_WEIGHTS) {

@@ -130,11 +130,13 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const samples = spaceSamples(method, network);
   const measured = sizesOf({ ...work.batch, answers: answersOfPrompt(samples, work.batch.T) });
   const { S, T } = work.batch;
-  const single = sizesOf({ B: 1, S, T, shared: 0 });
+  const ofOne = sizesOf({ B: 1, S, T, shared: 0 });
   const readBatches = Math.ceil(Math.max(samples.begin, samples.end) / work.batch.B);
   const readSizes = Math.min(readBatches, work.shapes);
-  for await (const { largestBytes, spaces } of learner.reserveMeasuring([measured], single)) {
+  let single: Effort['single'] = null;
+  for await (const { largestBytes, spaces, ofSingle } of learner.reserveMeasuring([measured], ofOne)) {
     note('measuring', largestBytes, (readSizes - 1) * (spaces?.readInputs ?? 0));
+    if (ofSingle) single = programsOf(device, ofSingle);
     if (spaces) {
       const build = sumOf([programsOf(device, spaces.growth.programs), space?.build ?? NO_WORK]);
       space = { samples, read: device.workOf(spaces.read), build };
@@ -142,7 +144,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   }
 
   if (work.protects.length > 0) {
-    for await (const { largestBytes } of learner.reserveMeasuring(work.protects.map(sizesOf), single))
+    for await (const { largestBytes } of learner.reserveMeasuring(work.protects.map(sizesOf), ofOne))
       note('measuring', largestBytes);
   }
 
@@ -214,6 +216,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       step,
       tests: { labels: meanOf(labelled), free: meanOf(free) },
       space,
+      single,
       validation,
       questions,
       ownAnswers,
