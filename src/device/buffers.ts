@@ -66,6 +66,17 @@ interface Made {
   readonly confirmed: Promise<void> | undefined;
 }
 
+/** Makes something at once; if that fails, destroys what it has allocated on the device. */
+export function allOrNothing<Made>({ buffers }: { readonly buffers: Buffers }, make: () => Made): Made {
+  const before = new Set(buffers.live);
+  try {
+    return make();
+  } catch (error) {
+    for (const buffer of buffers.live) if (!before.has(buffer)) buffer.destroy();
+    throw error;
+  }
+}
+
 /**
  * Creates every buffer of a device and counts live and peak bytes. A run, finished or failed, ends with `liveBuffers`
  * 0. Only live buffers map to memory, so a destroyed one cannot be used.

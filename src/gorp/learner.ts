@@ -20,16 +20,6 @@ const ownersOf = ({ parts, meters, kept }: LearnerCore): Partial<StateOwner>[] =
   ...(kept ? [kept] : []),
 ];
 
-/** See {@link Learner.state}. */
-function stateOf(core: LearnerCore): LearnerState {
-  const { progress, parts, kept } = core;
-  return {
-    progress: { ...progress, ...kept?.progress, examples: parts.flatMap(({ remembered = [] }) => remembered) },
-    tensors: ownersOf(core).flatMap((owner) => owner.state?.(progress.training) ?? []),
-    versions: versionsOf(core),
-  };
-}
-
 function versionsOf({ progress, hasUnmerged, merges, kept }: LearnerCore): LearnerState['versions'] {
   const begun = progress.isProtected ? `protected, task ${progress.task}` : `task ${progress.task}`;
   const task = `${begun}, ${progress.training ? 'training' : 'ended'}`;
@@ -37,29 +27,6 @@ function versionsOf({ progress, hasUnmerged, merges, kept }: LearnerCore): Learn
   const step = `${taken}, step ${progress.totalSteps}`;
   return { adapter: step, weights: hasUnmerged ? `${taken}, merge ${merges}` : step, earlier: task, step };
 }
-
-/** See {@link Learner.restore}. */
-async function restore(core: LearnerCore, { progress, tensors }: SavedState): Promise<void> {
-  const { task, step, totalSteps, training, isProtected, isUnmerged, rateFactors } = progress; // parts take the examples
-  Object.assign(core.progress, { task, step, totalSteps, training, isProtected, isUnmerged, rateFactors });
-  if (training) {
-    for (const part of core.parts) part.resumeTask?.({ task, tasks: () => core.tasks });
-  }
-  for (const owner of ownersOf(core)) await owner.restore?.(tensors, progress);
-}
-
-/** See {@link Learner.savedBytes}. @param tasks with reserved memory. */
-function savedBytes(core: LearnerCore, tasks: number): number {
-  const onDevice = [...core.parts, core.meters]
-    .flatMap((owner: Partial<StateOwner>) => owner.state?.(true) ?? [])
-    .concat(core.kept?.tensors ?? [])
-    .reduce((sum, { rows, columns }) => sum + rows * columns * 4, 0);
-  return core.parts.reduce((sum, part) => sum + (part.savedBytes?.(tasks) ?? 0), onDevice);
-}
-
-/** See {@link Learner.hostBytes}. @param tasks with reserved memory. */
-const hostBytes = ({ parts }: LearnerCore, tasks: number): number =>
-  parts.reduce((sum, part) => sum + (part.hostBytes?.(tasks) ?? 0), 0);
 
 export type { LearnerOptions } from './learner/core.ts';
 export type { StepRecord } from './learner/step.ts';
@@ -198,17 +165,27 @@ export class Learner {
 
   /** All that the rest of a run depends on: see {@link LearnerState}. Read its tensors before any other call. */
   get state(): LearnerState {
-    return stateOf(this.#core);
+    const { progress, parts, kept } = this.#core;
+    return {
+      progress: { ...progress, ...kept?.progress, examples: parts.flatMap(({ remembered = [] }) => remembered) },
+      tensors: ownersOf(this.#core).flatMap((owner) => owner.state?.(progress.training) ?? []),
+      versions: versionsOf(this.#core),
+    };
   }
 
   /** Maximum bytes of the tensors of {@link state} in the last task, once memory for this many tasks is reserved. */
   savedBytes(tasks: number): number {
-    return savedBytes(this.#core, tasks);
+    const { parts, meters, kept } = this.#core;
+    const onDevice = [...parts, meters]
+      .flatMap((owner: Partial<StateOwner>) => owner.state?.(true) ?? [])
+      .concat(kept?.tensors ?? [])
+      .reduce((sum, { rows, columns }) => sum + rows * columns * 4, 0);
+    return parts.reduce((sum, part) => sum + (part.savedBytes?.(tasks) ?? 0), onDevice);
   }
 
   /** Maximum bytes of the host that spaces take in the last task, once memory for this many tasks is reserved. */
   hostBytes(tasks: number): number {
-    return hostBytes(this.#core, tasks);
+    return this.#core.parts.reduce((sum, part) => sum + (part.hostBytes?.(tasks) ?? 0), 0);
   }
 
   /**
@@ -217,23 +194,58 @@ export class Learner {
    *
    * @throws GorpError `run/state-does-not-fit`.
    */
-  restore(saved: SavedState): Promise<void> {
-    return restore(this.#core, saved);
+  async restore({ progress, tensors }: SavedState): Promise<void> {
+    const core = this.#core;
+    const { task, step, totalSteps, training, isProtected, isUnmerged, rateFactors } = progress; // parts take the examples
+    Object.assign(core.progress, { task, step, totalSteps, training, isProtected, isUnmerged, rateFactors });
+    if (training) {
+      for (const part of core.parts) part.resumeTask?.({ task, tasks: () => core.tasks });
+    }
+    for (const owner of ownersOf(core)) await owner.restore?.(tensors, progress);
   }
 
-  /** Reserves the memory for training: see {@link reserveTraining}. */
-  reserveTraining(tasks: number, sizes: readonly BatchSizes[], isProtected = false): Promise<StepPrograms> {
-    return reserveTraining(this.#core, this.#programs, tasks, sizes, isProtected);
+  /**
+   * Reserves the memory for steps of the last of a number of tasks, with spaces at their largest, and writes nothing to
+   * it, for a memory plan.
+   *
+   * @param isProtected whether there are spaces in the first task too.
+   */
+  async reserveTraining(tasks: number, sizes: readonly BatchSizes[], isProtected = false): Promise<StepPrograms> {
+    const [{ device, parts, options, hasUnmerged }, programs] = [this.#core, this.#programs];
+    programs.drop();
+    for (const part of parts) part.reserve?.({ pairs: tasks - 1, spaces: tasks - 1, isProtected });
+    const of = async (use: GradientUse): Promise<Program[]> =>
+      (await programs.gradients(sizes, use)).map(({ compiled }) => compiled.program);
+    const halves: Program[] = [];
+    const isAlone = options.gradientAccumulation === 1;
+    if (hasUnmerged && isAlone) await of('refresh');
+    if (hasUnmerged && !isAlone) {
+      halves.push(...(await of('away')), ...(await of('back')));
+      for (const turn of ['begin', 'away', 'last'] as const) await programs.turn(turn);
+    }
+    const before = inputBytes(device);
+    const gradients = await of('gradients');
+    const gradientInputs = inputBytes(device) - before;
+    const optimizer = await programs.optimizer();
+    const bases = { programs: halves, perStep: PASSES / programs.gap };
+    return { gradients, gradientInputs, bases, optimizer: [optimizer.norm, optimizer.update(false)] };
   }
 
-  /** Reserves the memory for testing: see {@link reserveTesting}. */
+  /** Reserves the memory for the end of the last of a number of tasks, after its spaces have grown, for a memory plan. */
   reserveTesting(tasks: number): void {
-    reserveTesting(this.#core, this.#programs, tasks);
+    this.#programs.drop();
+    for (const part of this.#core.parts) part.reserve?.({ pairs: tasks - 1, spaces: tasks, isProtected: false });
   }
 
-  /** Reserves the memory of each measurement at the end of a task: see {@link reserveMeasuring}. */
-  reserveMeasuring(sizes: readonly BatchSizes[], single: BatchSizes): AsyncGenerator<Reserved> {
-    return reserveMeasuring(this.#core, this.#programs, sizes, single);
+  /**
+   * The measurements at the end of a task, on batches of these sizes or on a single example, one after another, for a
+   * memory plan. Spaces from moments need none: reading moments takes less than training.
+   */
+  async *reserveMeasuring(sizes: readonly BatchSizes[], single: BatchSizes): AsyncGenerator<Reserved> {
+    this.#programs.drop();
+    const { recompute = false } = this.#core.options;
+    for (const part of this.#core.parts)
+      if (part.reserveMeasuring) yield* part.reserveMeasuring({ ...this.#core, recompute }, sizes, single);
   }
 
   destroy(): void {
@@ -251,59 +263,4 @@ export interface StepPrograms {
   /** The programs that new bases need of each size, and how often in a step on average. */
   readonly bases: { readonly programs: readonly Program[]; readonly perStep: number };
   readonly optimizer: readonly Program[];
-}
-
-/**
- * Reserves the memory for steps of the last of a number of tasks, with spaces at their largest, and writes nothing to
- * it, for a memory plan.
- *
- * @param isProtected whether there are spaces in the first task too.
- */
-async function reserveTraining(
-  core: LearnerCore,
-  programs: LearnerPrograms,
-  tasks: number,
-  sizes: readonly BatchSizes[],
-  isProtected: boolean,
-): Promise<StepPrograms> {
-  programs.drop();
-  for (const part of core.parts) part.reserve?.({ pairs: tasks - 1, spaces: tasks - 1, isProtected });
-  const of = async (use: GradientUse): Promise<Program[]> =>
-    (await programs.gradients(sizes, use)).map(({ compiled }) => compiled.program);
-  const halves: Program[] = [];
-  const isAlone = core.options.gradientAccumulation === 1;
-  if (core.hasUnmerged && isAlone) await of('refresh');
-  if (core.hasUnmerged && !isAlone) {
-    halves.push(...(await of('away')), ...(await of('back')));
-    for (const turn of ['begin', 'away', 'last'] as const) await programs.turn(turn);
-  }
-  const before = inputBytes(core.device);
-  const gradients = await of('gradients');
-  const gradientInputs = inputBytes(core.device) - before;
-  const optimizer = await programs.optimizer();
-  const bases = { programs: halves, perStep: PASSES / programs.gap };
-  return { gradients, gradientInputs, bases, optimizer: [optimizer.norm, optimizer.update(false)] };
-}
-
-/** Reserves the memory for the end of the last of a number of tasks, after its spaces have grown, for a memory plan. */
-function reserveTesting(core: LearnerCore, programs: LearnerPrograms, tasks: number): void {
-  programs.drop();
-  for (const part of core.parts) part.reserve?.({ pairs: tasks - 1, spaces: tasks, isProtected: false });
-}
-
-/**
- * The measurements at the end of a task, on batches of these sizes or on a single example, one after another, for a
- * memory plan. Spaces from moments need none: reading
- * moments takes less than training.
- */
-export async function* reserveMeasuring(
-  core: LearnerCore,
-  programs: LearnerPrograms,
-  sizes: readonly BatchSizes[],
-  single: BatchSizes,
-): AsyncGenerator<Reserved> {
-  programs.drop();
-  const { recompute = false } = core.options;
-  for (const part of core.parts)
-    if (part.reserveMeasuring) yield* part.reserveMeasuring({ ...core, recompute }, sizes, single);
 }

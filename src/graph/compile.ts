@@ -73,12 +73,12 @@ export async function runOnce(
   name: string,
   graph: Graph,
   roots: readonly Tensor[] = [],
-  read?: (rangeOf: Compiled['rangeOf']) => Promise<void>,
+  read?: (compiled: Compiled) => Promise<void>,
 ): Promise<void> {
   const compiled = await compile(device, name, graph, roots);
   try {
     await device.run([compiled.program]);
-    await read?.(compiled.rangeOf);
+    await read?.(compiled);
   } finally {
     compiled.destroy();
   }

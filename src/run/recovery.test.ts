@@ -168,12 +168,13 @@ describe('a run whose device is lost', () => {
     }
   });
 
-  test('can be stopped while it waits for a device', async () => {
+  test.each(['there is none', 'the request never ends'])('can be stopped while it waits: %s', async (why) => {
     let asked = 0;
     const parts: Partial<RunHost> = {
       ...memoryCheckpoints(0).parts(),
       acquireDevice: async () => {
-        if (asked++ > 0) throw new GorpError('gpu/no-adapter', 'It is not back.', 'Wait.');
+        if (asked++ > 0 && why === 'there is none') throw new GorpError('gpu/no-adapter', 'It is not back.', 'Wait.');
+        if (asked > 1) await new Promise(() => undefined);
         return { device: await acquireTestDevice(), why: 'asked' };
       },
     };

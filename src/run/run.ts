@@ -231,19 +231,15 @@ export class Run {
   /** Opens the device; after a loss one of the same kind, which may take minutes. */
   async #acquire(): Promise<Device> {
     if (this.#opened === undefined) {
-      const acquired = this.#host.acquireDevice();
-      const { device, why } = await this.#control.untilStopped(acquired).catch((thrown: unknown) => {
-        acquired.then(({ device }) => device.destroy()).catch(() => undefined); // nobody waits for it
-        throw thrown;
-      });
+      const { device, why } = await this.#request();
       this.#opened = { kind: device.facts.kind, why };
       return device;
     }
     for (let [waited, wait] = [0, FIRST_WAIT]; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       try {
-        return (await this.#host.acquireDevice(this.#opened.kind)).device;
+        return (await this.#request(this.#opened.kind)).device;
       } catch (thrown) {
-        if (waited >= PATIENCE) throw thrown;
+        if (waited >= PATIENCE || thrown instanceof Stopped) throw thrown;
         const { seconds } = this.#control;
         const waiting = { phase: 'device', item: 'the device', done: 0, total: 0, unit: 'items' } as const;
         this.#host.emit({ type: 'progress', round: 0, seconds, timeLeft: null, ...waiting });
@@ -251,6 +247,15 @@ export class Run {
         waited += wait;
       }
     }
+  }
+
+  /** Requests a device; if the run is stopped before there is one, nobody waits for it. */
+  #request(kind?: Device['facts']['kind']): ReturnType<RunHost['acquireDevice']> {
+    const acquired = this.#host.acquireDevice(kind);
+    return this.#control.untilStopped(acquired).catch((thrown: unknown) => {
+      acquired.then(({ device }) => device.destroy()).catch(() => undefined);
+      throw thrown;
+    });
   }
 
   async #attempt(trains: boolean, checkpoint: SavedRun | undefined): Promise<void> {

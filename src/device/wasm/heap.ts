@@ -27,18 +27,22 @@ interface Gap {
  */
 export class Heap implements Allocator<number> {
   readonly #memory: WebAssembly.Memory;
+  /** Maximum bytes of all buffers. */
+  readonly total: number;
 
   /** In address order. */
   readonly #gaps: Gap[] = [];
   /** End of what was ever allocated. */
   #end = FIRST;
 
-  constructor(memory: WebAssembly.Memory) {
+  /** @param maximum pages to which the memory can grow. */
+  constructor(memory: WebAssembly.Memory, maximum = MAX_PAGES) {
     this.#memory = memory;
+    this.total = maximum * PAGE - FIRST;
   }
 
   limit(): number {
-    return MAX_BUFFER_BYTES;
+    return Math.min(MAX_BUFFER_BYTES, this.total);
   }
 
   allocate(_label: string, bytes: number): { memory: number; confirmed: boolean } {

@@ -31,6 +31,23 @@ function productOn(device: WasmDevice, size: number, repeats = 1) {
   return { a, b, c, plan };
 }
 
+test('an engine with few addresses gives a smaller memory, and the device says so', async () => {
+  const { Memory } = WebAssembly;
+  const few = class extends Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      if ((descriptor.maximum ?? 0) > 8192) throw new RangeError('could not allocate memory');
+      super(descriptor);
+    }
+  };
+  vi.stubGlobal('WebAssembly', Object.create(WebAssembly, { Memory: { value: few } }));
+  const { limits, facts, buffers } = await open(1);
+  expect(limits).toEqual({ buffer: 8191 * 65_536, total: 8191 * 65_536 });
+  expect(facts.limits).toMatchObject({ maxBufferSize: limits.buffer, maxMemorySize: limits.total });
+  expect(() => buffers.storage('too large', 8192 * 65_536)).toThrow(
+    expect.objectContaining({ code: 'device/buffer-too-large' }),
+  );
+});
+
 describe('threads', () => {
   test('compute the same bits as one, over many calls', async () => {
     const results: Uint8Array[] = [];

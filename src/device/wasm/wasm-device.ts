@@ -3,7 +3,7 @@ import { type BufferRange, BufferLedger, type OwnedBuffer } from '../buffers.ts'
 import type { Copy, Device, DeviceFacts, MemoryLimits, Program, Values } from '../device.ts';
 import type { Dispatch } from '../kernel.ts';
 import { type WasmAbilities, wasmAbilities, type WasmBuild } from './build.ts';
-import { Heap, HEAP_BYTES, MAX_PAGES } from './heap.ts';
+import { Heap, MAX_PAGES } from './heap.ts';
 import { WasmPlanner } from './wasm-planner.ts';
 import { WasmProgram } from './program.ts';
 import { BLOCK_BYTES, instantiate, type Kernel, kernelNames } from './thread.mjs';
@@ -49,7 +49,7 @@ export class WasmDevice implements Device {
       // Running work may still write to a buffer that its owner has destroyed.
       free: (address, bytes) => this.#turns.then(() => heap.free(address, bytes)),
     });
-    this.limits = { buffer: heap.limit(), total: HEAP_BYTES };
+    this.limits = { buffer: heap.limit(), total: heap.total };
     this.#places = new Map(names.map((name, place) => [name, place]));
     this.lost = new Promise<never>((_, reject) => (this.#lose = reject));
     this.lost.catch(() => undefined); // reported to those who await it
@@ -61,8 +61,8 @@ export class WasmDevice implements Device {
     const { threads: threadHost } = host;
     const wantsThreads = abilities.shared && threadHost !== undefined && threadHost.count > 1;
     const module = await host.compile(`${relaxed ? 'relaxed' : 'plain'}${wantsThreads ? '-shared' : ''}`);
-    const memory = newMemory(wantsThreads);
-    const heap = new Heap(memory);
+    const { memory, maximum } = newMemory(wantsThreads);
+    const heap = new Heap(memory, maximum);
     const { kernels, scratchBytes, setScratch } = instantiate({ module, memory });
     setScratch(room(heap, scratchBytes), scratchBytes);
     let threads: Threads | undefined;
@@ -191,12 +191,12 @@ export class WasmDevice implements Device {
   }
 }
 
-/** @throws GorpError `device/no-memory`. */
-function newMemory(shared: boolean): WebAssembly.Memory {
+/** A memory and the pages to which it can grow. @throws GorpError `device/no-memory`. */
+function newMemory(shared: boolean): { memory: WebAssembly.Memory; maximum: number } {
   // Engines reserve addresses for a shared memory's maximum. If those are short, try less.
   for (let maximum = MAX_PAGES; maximum >= 4096; maximum /= 2) {
     try {
-      return new WebAssembly.Memory({ initial: 64, maximum, ...(shared && { shared }) });
+      return { memory: new WebAssembly.Memory({ initial: 64, maximum, ...(shared && { shared }) }), maximum };
     } catch {
       // the next is smaller
     }
@@ -228,7 +228,7 @@ function factsOf(relaxed: boolean, threads: number, heap: Heap): DeviceFacts {
     description: `CPU by WebAssembly, ${simd}, ${threads === 1 ? '1 thread' : `${threads} threads`}`,
     software: true,
     features: [...(relaxed ? ['relaxed-simd'] : []), ...(threads > 1 ? ['threads'] : [])],
-    limits: { threads, maxBufferSize: heap.limit(), maxMemorySize: HEAP_BYTES },
+    limits: { threads, maxBufferSize: heap.limit(), maxMemorySize: heap.total },
   };
 }
 

@@ -49,13 +49,14 @@ export async function writeDesignedA(
 /** LoRA adapters of all layers that get them (docs/method.md, section 2), in groups of layers of one shape. */
 export class Adapters extends GroupedPart<LoraGroup> {
   readonly plan: AdapterPlan;
+  readonly groups: readonly LoraGroup[];
   readonly #device: Device;
   readonly #schedule: Schedule;
   readonly #inputSpaces: InputSpaces | undefined;
 
   /**
    * @param readsEarlier whether another part reads the pairs of earlier tasks one by one.
-   * @throws GorpError `device/out-of-memory`, …; then nothing stays allocated.
+   * @throws GorpError `device/out-of-memory`, ….
    */
   constructor(
     device: Device,
@@ -72,7 +73,7 @@ export class Adapters extends GroupedPart<LoraGroup> {
     this.#inputSpaces = space instanceof InputSpaces ? space : undefined;
     const isKept = plan.pairs === 'per-task' && schedule === 'in-turn';
     const previous = !isKept ? 'dropped' : readsEarlier ? 'kept' : 'folded';
-    this.open(layers.map((group) => () => new LoraGroup(device, group, plan, previous, space)));
+    this.groups = layers.map((group) => new LoraGroup(device, group, plan, previous, space));
   }
 
   get trainable(): number {

@@ -17,12 +17,13 @@ import type { FullRankPlan } from '../part/method-plan.ts';
 /** Target modules trained full-rank, in groups of layers of one shape. */
 export class FullRankWeights extends GroupedPart<FullRankGroup> {
   readonly plan: FullRankPlan;
+  readonly groups: readonly FullRankGroup[];
 
-  /** @throws GorpError `device/out-of-memory`, …; then nothing stays allocated. */
+  /** @throws GorpError `device/out-of-memory`, …. */
   constructor(device: Device, plan: FullRankPlan, layers: readonly LayerGroup[], space: SpaceSource) {
     super();
     this.plan = plan;
-    this.open(layers.map((group) => () => new FullRankGroup(device, group, plan, space)));
+    this.groups = layers.map((group) => new FullRankGroup(device, group, plan, space));
   }
 
   get trainable(): number {

@@ -76,10 +76,10 @@ async function gateReads(gates: Gates, { device, network, model, prompts }: Task
         ),
       );
       batch.write(rows);
-      await runOnce(device, 'reads of gates', g, reads, async (rangeOf) => {
+      await runOnce(device, 'reads of gates', g, reads, async (compiled) => {
         for (const [i, tensor] of reads.entries()) {
           const width = tensor.shape.at(-1) ?? 1;
-          const values = new Float32Array(await device.read(rangeOf(tensor)));
+          const values = new Float32Array(await device.read(compiled.rangeOf(tensor)));
           rows.forEach((_, row) => columns[i].push([...values.subarray(row * width, (row + 1) * width)]));
         }
       });

@@ -1,5 +1,5 @@
 import { GorpError } from '../../base/errors.ts';
-import type { OwnedBuffer } from '../../device/buffers.ts';
+import { allOrNothing, type OwnedBuffer } from '../../device/buffers.ts';
 import type { Copy, Device } from '../../device/device.ts';
 import type { Packing } from '../../device/packing.ts';
 import { ScalarRing } from '../../device/scalar-ring.ts';
@@ -199,9 +199,10 @@ export class LearnerCore {
     const parts = openParts(device, network, plan, targets);
     if (parts.some((part) => part.scales !== undefined) && !network.byPrompt)
       throw new Error('the network is not one by prompt');
+    let parameters: Parameters | undefined;
     try {
       const fullRank = parts.find((part) => part instanceof FullRankWeights);
-      const parameters = await Parameters.load(device, network.shapes, read, {
+      parameters = await Parameters.load(device, network.shapes, read, {
         place: (parameter) => {
           const name = parameter.replace(/\.weight$/, '');
           return fullRank?.groupOf(name)?.weights.range(name);
@@ -209,9 +210,11 @@ export class LearnerCore {
         packing: options.packing,
         onLoaded,
       });
-      return new LearnerCore(device, network, plan, options, parts, parameters);
+      const loaded = parameters;
+      return allOrNothing(device, () => new LearnerCore(device, network, plan, options, parts, loaded));
     } catch (error) {
       for (const part of parts) part.destroy?.();
+      parameters?.destroy();
       throw error;
     }
   }

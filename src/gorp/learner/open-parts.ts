@@ -1,4 +1,5 @@
 import { GorpError } from '../../base/errors.ts';
+import { allOrNothing } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import type { Network } from '../../models/network.ts';
 import type { TargetModules } from '../../models/targets.ts';
@@ -106,13 +107,10 @@ export function openParts(
         );
     }
   };
-  try {
+  return allOrNothing(device, () => {
     for (const part of plan.parts) opened.push(open(part));
     return opened;
-  } catch (error) {
-    for (const part of opened.toReversed()) part.destroy?.();
-    throw error;
-  }
+  });
 }
 
 function checkRank(setting: string, rank: number, groups: readonly LayerGroup[]): void {

@@ -14,17 +14,7 @@ interface TrainedGroup extends MeasuredGroup {
 
 /** A part that trains layers in groups of one shape: what it does is what each of its groups does. */
 export abstract class GroupedPart<Group extends TrainedGroup> implements Part {
-  readonly groups: Group[] = [];
-
-  /** @param groups opens them one by one; if one fails, nothing stays allocated. */
-  protected open(groups: readonly (() => Group)[]): void {
-    try {
-      for (const open of groups) this.groups.push(open());
-    } catch (error) {
-      this.destroy();
-      throw error;
-    }
-  }
+  abstract readonly groups: readonly Group[];
 
   groupOf(layer: string): Group | undefined {
     return this.groups.find(({ layers }) => layers.names.includes(layer));

@@ -15,10 +15,7 @@ import type { Growth } from '../part/part.ts';
 
 /** The directions that a task added to the shared space of one tensor, and that space. */
 export interface SpaceGrowth extends Growth {
-  /**
-   * S: dimension × total, orthonormal columns, first the earlier ones, unchanged. A soft space gets new columns after
-   * every task, as many as it needs, of length at most 1.
-   */
+  /** S: dimension × total, orthonormal columns, first the earlier ones, unchanged. */
   space: Matrix;
 }
 

@@ -128,35 +128,42 @@ function roundedTrees(trees: readonly LabelTree[]): ReturnType<typeof sizesOfTre
 }
 
 /**
- * Writes answers to prompts greedily, up to the token that ends each.
+ * Writes answers to prompts greedily, up to the token that ends each. Nothing is left on the device.
  *
- * @param programs with room for answers of the wanted length.
- * @param batchSize prompts that are answered at once.
- * @param onBatch called after every batch with the number of prompts answered.
+ * @param length tokens of an answer, at most; and how many prompts are answered at once.
+ * @param onBatch called after every batch with the number of prompts answered; it may throw to stop.
  * @returns token ids in the order of the prompts, with the end if there is one.
+ * @throws GorpError `device/…`.
  */
 export async function writeAnswers(
-  { device, network, programs }: Pick<FreeTestParts, 'device' | 'network' | 'programs'>,
-  prompts: readonly EncodedExample[],
-  batchSize: number,
-  onBatch: (done: number) => Promise<void>,
+  { device, network, learner }: { device: Device; network: Network; learner: Pick<Learner, 'layers'> },
+  prompts: readonly TokenPair[],
+  { length, rows }: { length: number; rows: number },
+  onBatch: (done: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<number[][]> {
   const answers: number[][] = [];
-  let done = 0;
-  for (const indexes of evenChunks([...prompts.keys()], batchSize)) {
-    const sources = indexes.map((prompt) => prompts[prompt].source);
-    const { generation, prefill } = await programs.of(sizesOfPrompts(programs.sourceSizes(sources)));
-    generation.start(sources);
-    await device.run([prefill.program]);
-    const written = await decodeToEnd(device, generation, indexes.length, (rows) => programs.decoder(generation, rows));
-    indexes.forEach((prompt, row) => {
-      const ids = [...written[row]];
-      const end = ids.findIndex((id) => network.tokens.endIds.includes(id));
-      answers[prompt] = end < 0 ? ids : ids.slice(0, end + 1);
-    });
-    await onBatch((done += indexes.length));
+  const programs = new Evaluations(device, network, learner.layers, length + 1);
+  try {
+    let done = 0;
+    for (const indexes of evenChunks([...prompts.keys()], rows)) {
+      const sources = indexes.map((prompt) => prompts[prompt].source);
+      const { generation, prefill } = await programs.of(sizesOfPrompts(programs.sourceSizes(sources)));
+      generation.start(sources);
+      await device.run([prefill.program]);
+      const written = await decodeToEnd(device, generation, indexes.length, (some) =>
+        programs.decoder(generation, some),
+      );
+      indexes.forEach((prompt, row) => {
+        const ids = [...written[row]];
+        const end = ids.findIndex((id) => network.tokens.endIds.includes(id));
+        answers[prompt] = end < 0 ? ids : ids.slice(0, end + 1);
+      });
+      await onBatch((done += indexes.length));
+    }
+    return answers;
+  } finally {
+    programs.destroy();
   }
-  return answers;
 }
 
 /**
@@ -165,7 +172,7 @@ export async function writeAnswers(
  *
  * @param length tokens of an answer, at most.
  * @param onBatch called after every batch with the number of prompts answered.
- * @throws GorpError `device/…`.
+ * @throws as {@link writeAnswers}.
  */
 export async function answeredByModel(
   parts: { device: Device; network: Network; learner: Pick<Learner, 'layers'>; tokenizer: Tokenizer; rows: number },
@@ -173,18 +180,13 @@ export async function answeredByModel(
   length: number,
   onBatch: (done: number) => Promise<void>,
 ): Promise<EncodedExample[]> {
-  const { device, network, learner, tokenizer, rows } = parts;
-  const programs = new Evaluations(device, network, learner.layers, length + 1);
-  try {
-    const answers = await writeAnswers({ device, network, programs }, prompts, rows, onBatch);
-    return prompts.flatMap(({ source }, i) => {
-      const label = answers[i];
-      const isEmpty = label.length === 0 || network.tokens.endIds.includes(label[0]);
-      return isEmpty || label.some((id) => id >= tokenizer.size) ? [] : [{ source, label }];
-    });
-  } finally {
-    programs.destroy();
-  }
+  const { network, tokenizer, rows } = parts;
+  const answers = await writeAnswers(parts, prompts, { length, rows }, onBatch);
+  return prompts.flatMap(({ source }, i) => {
+    const label = answers[i];
+    const isEmpty = label.length === 0 || network.tokens.endIds.includes(label[0]);
+    return isEmpty || label.some((id) => id >= tokenizer.size) ? [] : [{ source, label }];
+  });
 }
 
 /** The sizes of a batch of prompts without labels. */

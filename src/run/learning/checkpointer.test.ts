@@ -61,6 +61,16 @@ describe('a checkpoint', () => {
     expect(saved).toBe(1);
   });
 
+  it('is saved again when a probe has measured since', async () => {
+    await checkpointer.save(at(4), null);
+    await checkpointer.save(at(4), null);
+    expect(saved).toBe(1);
+    const measured = at(4);
+    const probes = { own: [{ name: 'length', title: 'words', rounds: [{ round: 1, value: 3 }] }] };
+    await checkpointer.save({ ...measured, results: { ...measured.results, probes } }, null);
+    expect(saved).toBe(2);
+  });
+
   it('is due early when the page is hidden, but not each time', async () => {
     seconds = 14;
     checkpointer.ask();

@@ -132,9 +132,11 @@ export class Checkpointer {
 }
 
 /** Names what a run has done: two checkpoints of one name would be the same. */
-function keyOf({ round, phase, steps }: DataPosition, { tasks, accuracy }: Results): string {
+function keyOf({ round, phase, steps }: DataPosition, { tasks, accuracy, probes = {} }: Results): string {
   const tested = tasks.filter((_, task) => isTested(accuracy, round, task));
-  return [round, phase, steps, tested.length].join(' ');
+  const { commonQuestions, generalText, own = [] } = probes;
+  const probed = [commonQuestions, generalText, ...own].map((probe) => probe?.rounds.length ?? 0);
+  return [round, phase, steps, tested.length, ...probed].join(' ');
 }
 
 /** The parts that saving the files of rounds needs. */

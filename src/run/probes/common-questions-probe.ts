@@ -6,7 +6,6 @@ import { COMMON_QUESTIONS, isRight } from '../../tasks/common-questions.ts';
 import type { EncodedExample } from '../../tasks/fit.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { writtenText } from '../evaluation/decoding.ts';
-import { Evaluations } from '../evaluation/evaluation-programs.ts';
 import { writeAnswers } from '../evaluation/free-answers.ts';
 import type { CommonQuestionsReport, CommonQuestionsRound } from '../results/results.ts';
 
@@ -51,25 +50,20 @@ export async function askedQuestions(tokenizer: Tokenizer, rows: number): Promis
  * @throws GorpError `device/…`.
  */
 export async function askQuestions(
-  { device, network, learner }: { device: Device; network: Network; learner: Learner },
+  model: { device: Device; network: Network; learner: Learner },
   { prompts, tokenizer, rows }: AskedQuestions,
   { round, before }: { round: number; before: CommonQuestionsRound | undefined },
   onBatch: (done: number, total: number) => Promise<void>,
 ): Promise<CommonQuestionsRound> {
   const asked = [...prompts.keys()].filter((i) => before?.right[i] !== false);
   const answers = prompts.map((): string | null => null);
-  const endIds = [...network.tokens.endIds, tokenizer.eosId];
-  const programs = new Evaluations(device, network, learner.layers, ANSWER_TOKENS + 1);
-  try {
-    const written = await writeAnswers(
-      { device, network, programs },
-      asked.map((i) => prompts[i]),
-      rows,
-      (done) => onBatch(done, asked.length),
-    );
-    written.forEach((ids, k) => (answers[asked[k]] = writtenText(ids, endIds, tokenizer).text.trim()));
-  } finally {
-    programs.destroy();
-  }
+  const endIds = [...model.network.tokens.endIds, tokenizer.eosId];
+  const written = await writeAnswers(
+    model,
+    asked.map((i) => prompts[i]),
+    { length: ANSWER_TOKENS, rows },
+    (done) => onBatch(done, asked.length),
+  );
+  written.forEach((ids, k) => (answers[asked[k]] = writtenText(ids, endIds, tokenizer).text.trim()));
   return { round, answers, right: COMMON_QUESTIONS.map((one, i) => isRight(one, answers[i] ?? '')) };
 }

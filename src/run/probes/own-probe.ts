@@ -6,7 +6,6 @@ import type { Network } from '../../models/network.ts';
 import type { EncodedExample } from '../../tasks/fit.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { writtenText } from '../evaluation/decoding.ts';
-import { Evaluations } from '../evaluation/evaluation-programs.ts';
 import { writeAnswers } from '../evaluation/free-answers.ts';
 import { ANSWER_TOKENS } from './common-questions-probe.ts';
 import { labelLosses, scoreLabels } from './general-text-probe.ts';
@@ -84,15 +83,9 @@ function probed({ device, network, learner, tokenizer, sourceLength }: ProbePart
   return {
     answer: async (prompts) => {
       const asked = prompts.map((prompt) => encoded(prompt, []));
-      if (asked.length === 0) return [];
-      const programs = new Evaluations(device, network, layers, ANSWER_TOKENS + 1);
-      try {
-        const written = await writeAnswers({ device, network, programs }, asked, ROWS, () => Promise.resolve());
-        const endIds = [...network.tokens.endIds, tokenizer.eosId];
-        return written.map((ids) => writtenText(ids, endIds, tokenizer).text.trim());
-      } finally {
-        programs.destroy();
-      }
+      const written = await writeAnswers({ device, network, learner }, asked, { length: ANSWER_TOKENS, rows: ROWS });
+      const endIds = [...network.tokens.endIds, tokenizer.eosId];
+      return written.map((ids) => writtenText(ids, endIds, tokenizer).text.trim());
     },
     losses: async (examples) => {
       const rows = examples.map(({ prompt, answer }) =>

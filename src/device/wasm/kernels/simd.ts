@@ -51,9 +51,3 @@ export function float(args: usize, i: u32): f32 {
 export function element(base: usize, i: u32): usize {
   return base + ((<usize>i) << 2);
 }
-
-/** A mask of ones in the first n of four lanes, n from 0 to 4. */
-// @inline
-export function firstLanes(n: u32): v128 {
-  return i32x4.gt_s(i32x4.splat(<i32>n), i32x4(0, 1, 2, 3));
-}
