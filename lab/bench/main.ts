@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build, preview } from 'vite';
 import type { Report } from '../../src/bench/bench.ts';
-import { findBrowser } from '../../tools/test/browser.ts';
+import { requireBrowser } from '../../tools/test/browser.ts';
 import { type BenchEffort, tunedDevice } from './bench.ts';
 import { allCounts, countsTable } from './counts/counts.ts';
 import { treeCpuMs } from './cpu-time.ts';
@@ -131,9 +131,7 @@ interface BenchBrowser {
  * @throws Error when no browser with WebGPU is found.
  */
 async function openChromium(hardware: boolean): Promise<BenchBrowser> {
-  const executablePath = findBrowser();
-  if (executablePath === undefined)
-    throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH.');
+  const executablePath = requireBrowser();
   await build({ configFile: config, logLevel: 'error' });
   const served = await preview({ configFile: config, logLevel: 'error' });
   const adapter = hardware ? [] : ['--use-webgpu-adapter=swiftshader'];

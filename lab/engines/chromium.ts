@@ -3,11 +3,10 @@
  * compared with those of Dawn in Node, which uses another adapter.
  */
 import puppeteer from 'puppeteer-core';
-import { findBrowser } from '../../tools/test/browser.ts';
+import { requireBrowser } from '../../tools/test/browser.ts';
 import { checkBrowser, RUN_LIMIT } from './page-run.ts';
 
-const executablePath = findBrowser();
-if (executablePath === undefined) throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH.');
+const executablePath = requireBrowser();
 await checkBrowser((downloads) =>
   puppeteer.launch({
     browser: 'chrome',

@@ -3,6 +3,7 @@
  *
  *   node tools/run.mjs lab/gguf/templates.ts embedded-llama FOLDER … | go run lab/gguf/templates.go
  */
+import { joined } from '../../src/base/pieces.ts';
 import { openNamedTexts } from '../../src/cli/named-models.ts';
 import { readForms, recipes } from '../../src/gguf/modelfile.ts';
 import { promptOf } from '../../src/tasks/prompt.ts';
@@ -43,9 +44,8 @@ export async function main(models: string[]): Promise<number> {
     const asking = { promptForm, maxNewTokens: 8, tasks: [MAILS, NOTES, CHATS] } as const;
     const files = recipes(forms, asking, { model: 'model.gguf' });
     for (const { path, content } of files.filter((file) => file.path.startsWith('Modelfile'))) {
-      const pieces: Uint8Array[] = [];
-      for await (const piece of content()) pieces.push(piece);
-      const [, template = ''] = /TEMPLATE """(.*)"""\nPARAMETER stop/s.exec(Buffer.concat(pieces).toString()) ?? [];
+      const text = new TextDecoder().decode(await joined(content()));
+      const [, template = ''] = /TEMPLATE """(.*)"""\nPARAMETER stop/s.exec(text) ?? [];
       const task = [MAILS, NOTES].find((one) => path.endsWith(`.${one.name}`));
       for (const [i, turns] of CONVERSATIONS.entries()) {
         const prompt = task && promptOf(task, turns.at(-1)?.content ?? '');

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { chromium } from '@playwright/test';
-import { findBrowser } from '../../tools/test/browser.ts';
+import { requireBrowser } from '../../tools/test/browser.ts';
 import type { LlamaModel, Written } from './llama-cpp.ts';
 
 interface Wllama {
@@ -49,9 +49,7 @@ export async function openWllama(
         .on('error', () => response.writeHead(404).end())
         .pipe(response);
   }).listen(0, 'localhost');
-  const executablePath = findBrowser();
-  if (executablePath === undefined)
-    throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH.');
+  const executablePath = requireBrowser();
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
   const open = async (file: string): Promise<LlamaModel> => {
     model = file;

@@ -15,7 +15,7 @@ import {
 import { unzipped } from '../../e2e/support/unzipped.ts';
 import { ordersFolder, roundFolder } from '../../src/run/files/layout.ts';
 import { projectRoot } from '../../tools/setup/process.ts';
-import { findBrowser } from '../../tools/test/browser.ts';
+import { requireBrowser } from '../../tools/test/browser.ts';
 import { type Finished, PROMPT_LENGTH, type Training } from './command-line.ts';
 
 const HOUR = 3_600_000;
@@ -27,9 +27,7 @@ const HOUR = 3_600_000;
  * @param folder receives the unpacked rounds.
  */
 export async function trainInChromium({ model, examples, tests }: Training, folder: string): Promise<Finished> {
-  const executablePath = findBrowser();
-  if (executablePath === undefined)
-    throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH.');
+  const executablePath = requireBrowser();
   const profile = await mkdtemp(join(tmpdir(), 'gorp-real-'));
   const server = await preview({ root: projectRoot, preview: { port: 0, host: 'localhost' }, logLevel: 'error' });
   const context = await chromium.launchPersistentContext(profile, { executablePath, args: ['--no-sandbox'] });

@@ -13,7 +13,7 @@ import {
   waitForStatus,
 } from '../../e2e/support/workbench.ts';
 import { projectRoot } from '../../tools/setup/process.ts';
-import { findBrowser } from '../../tools/test/browser.ts';
+import { requireBrowser } from '../../tools/test/browser.ts';
 import { differences, type Outcome, type Storm, type StormOptions } from './storm.ts';
 
 const WEBGPU = [
@@ -32,9 +32,7 @@ export interface StormBrowser {
 
 /** @throws if no browser is found or the app is not built. */
 export async function stormBrowser(): Promise<StormBrowser> {
-  const executablePath = findBrowser();
-  if (executablePath === undefined)
-    throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH.');
+  const executablePath = requireBrowser();
   const profile = await mkdtemp(join(tmpdir(), 'gorp-storm-'));
   const server = await preview({ root: projectRoot, preview: { port: 0, host: 'localhost' }, logLevel: 'error' });
   let context: BrowserContext | undefined;

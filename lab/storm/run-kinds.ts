@@ -1,3 +1,4 @@
+import { joined } from '../../src/base/pieces.ts';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { gzipSync } from 'node:zlib';
 import { parseResultsFile, runsIn } from '../../src/app/state/results-file.ts';
@@ -29,9 +30,7 @@ export async function runKinds(): Promise<Kind[]> {
   const results = resultsOfScript(embeddedSettings('quick', 'seq-lora'));
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   for (const file of stateFiles(stateOf(results), 'round').files) files.set(file.path, await bytesOfFile(file));
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  for await (const piece of zipped(stateFiles(stateOf(results), 'round').files)) pieces.push(piece.slice());
-  const archive = new Uint8Array(await new Blob(pieces).arrayBuffer());
+  const archive = await joined(zipped(stateFiles(stateOf(results), 'round').files));
   return [
     {
       name: 'results file',

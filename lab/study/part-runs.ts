@@ -1,3 +1,4 @@
+import { asPieces } from '../../src/base/pieces.ts';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -189,8 +190,4 @@ export async function waitForLock(path: string, name: string): Promise<FileLock>
     if (lock !== null) return lock;
     await sleep(WAIT_MS);
   }
-}
-
-async function* asPieces(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(bytes);
 }

@@ -1,3 +1,4 @@
+import { bytesOfFile } from '../testing/output-files.ts';
 import { describe, expect, test } from 'vitest';
 import { familyOf } from '../models/families.ts';
 import { type KnownModel, readTexts } from '../run/models/open-network.ts';
@@ -19,18 +20,13 @@ import { tokenizerValues } from './tokenizer-values.ts';
 const ASKING = { promptForm: 'raw', maxNewTokens: 5 } as const;
 const [reference] = referencesWith('tokenizers/golden.json');
 
-const bytesOf = async ({ content }: OutputFile): Promise<Uint8Array<ArrayBuffer>> => {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of content()) pieces.push(piece);
-  return new Uint8Array(Buffer.concat(pieces));
-};
 const textOf = async (files: readonly OutputFile[], path: string): Promise<string> =>
-  new TextDecoder().decode(await bytesOf(files.find((file) => file.path === path) ?? expect.fail(`no ${path}`)));
+  new TextDecoder().decode(await bytesOfFile(files.find((file) => file.path === path) ?? expect.fail(`no ${path}`)));
 
 /** The model in a written file, as this project opens GGUF files. */
 async function opened(files: readonly OutputFile[]): Promise<ModelFiles> {
   const [{ path }] = files;
-  const bytes = await bytesOf(files[0]);
+  const bytes = await bytesOfFile(files[0]);
   const file = {
     name: path,
     bytes: bytes.length,
@@ -370,7 +366,7 @@ describe('what training changed', () => {
   test('is written alone as an adapter, its rows in the order of llama.cpp', async () => {
     const name = 'tiny-adapter';
     const files = await ggufAdapterFiles(model, { name, base: 'base.gguf', asking: ASKING }, TRAINED);
-    const bytes = await bytesOf(files[0]);
+    const bytes = await bytesOfFile(files[0]);
     const { tensors, metadata, dataStart } = await readGgufHeader({
       bytes: bytes.length,
       read: (begin, end) => Promise.resolve(bytes.slice(begin, end)),

@@ -1,3 +1,4 @@
+import { reorderedRows } from '../weights/gguf/tensors.ts';
 import { checkShapes } from '../models/parameters.ts';
 import { checkFinite } from '../weights/dtypes.ts';
 import { checkTrainedLayers, isChangedBy, mergedReader, type TrainedChanges } from '../weights/exports/merge.ts';
@@ -6,24 +7,6 @@ import { ROTARY_FACTORS } from '../weights/gguf/names.ts';
 import type { GgufSource } from '../weights/gguf/write.ts';
 import type { ModelTensors } from '../weights/model-files.ts';
 import { type WrittenForm, noGguf } from './architecture.ts';
-
-/**
- * Rows of heads in the order of llama.cpp for LLaMA: row i of a head's first half becomes row 2i, row i of its second
- * half row 2i + 1 (`LlamaModel.permute` of llama.cpp's converter).
- *
- * @param bytes of whole rows, in any type.
- */
-export function interleavedRows(bytes: Uint8Array<ArrayBuffer>, rows: number, heads: number): Uint8Array<ArrayBuffer> {
-  const rowBytes = bytes.length / rows;
-  const size = rows / heads;
-  const woven = new Uint8Array(bytes.length);
-  for (let row = 0; row < rows; row++) {
-    const [head, i] = [Math.floor(row / size), row % size];
-    const from = (head * size + (i % 2) * (size / 2) + (i >> 1)) * rowBytes;
-    woven.set(bytes.subarray(from, from + rowBytes), row * rowBytes);
-  }
-  return woven;
-}
 
 /** T5's table of position biases, which its readers take value by value. */
 const POSITIONS = /\.relative_attention_bias\.weight$/;
@@ -65,7 +48,7 @@ export function modelTensors(
     const stored = storedName(name);
     const heads = form.interleavedHeads(name);
     const rows = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
-      heads === 0 ? bytes : interleavedRows(bytes, shape[0], heads);
+      heads === 0 ? bytes : reorderedRows(bytes, shape[0], heads, 'interleaved');
     return {
       name: fileName(form, name),
       type: BLOCK_TYPES[type],

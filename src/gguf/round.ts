@@ -1,7 +1,8 @@
 import { GorpError } from '../base/errors.ts';
 import { writtenForm } from './architecture.ts';
 import { ggufFiles } from './gguf-files.ts';
-import { fileName, interleavedRows } from './model-tensors.ts';
+import { reorderedRows } from '../weights/gguf/tensors.ts';
+import { fileName } from './model-tensors.ts';
 import { type Asking, readForms, recipes } from './modelfile.ts';
 import {
   type GgufDtype,
@@ -60,7 +61,7 @@ export async function ggufAdapterFiles(
     const part = async (which: 'A' | 'B'): Promise<Uint8Array<ArrayBuffer>> => {
       const pair = await changes.adapter(layer);
       const bytes = quantise(layer, pair?.[which] ?? new Float32Array(), 'F32');
-      return which === 'B' && heads > 0 ? interleavedRows(bytes, out, heads) : bytes;
+      return which === 'B' && heads > 0 ? reorderedRows(bytes, out, heads, 'interleaved') : bytes;
     };
     const stem = fileName(form, `${layer}.weight`);
     return [

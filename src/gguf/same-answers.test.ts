@@ -5,7 +5,7 @@ import { answerPrompts } from '../run/evaluation/answering.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
 import { promptOfPrediction, readPredictions } from '../run/files/predictions.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { memoryFile } from '../testing/output-files.ts';
+import { bytesOfFile, memoryFile } from '../testing/output-files.ts';
 import { openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { TESTS_ALL } from '../testing/tier.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
@@ -25,9 +25,7 @@ afterAll(async () => {
 
 /** The GGUF file of a round, written whole and opened again. */
 async function written(base: ModelFiles, saved: SavedRound): Promise<ModelFiles> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of (await roundAsGguf(base, saved, 'q4_0'))[0].content()) pieces.push(piece);
-  const bytes = new Uint8Array(Buffer.concat(pieces));
+  const bytes = await bytesOfFile((await roundAsGguf(base, saved, 'q4_0'))[0]);
   const file = { ...memoryFile('model.gguf', bytes), isWhole: true };
   const folder: Partial<ModelFolder> = {
     name: 'folder',

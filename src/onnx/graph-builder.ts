@@ -1,3 +1,4 @@
+import { asPieces } from '../base/pieces.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { type DataFile, type DataGroup, type DataTensor, layOutData } from './external-data.ts';
 import {
@@ -108,7 +109,7 @@ export class GraphBuilder {
     for (const input of this.#inputs) graph.message(11, input);
     for (const output of this.#outputs) graph.message(12, output);
     const model = modelMessage(graph, PRODUCER).encoded();
-    return { model: { path: file, content: () => once(model) }, data: files };
+    return { model: { path: file, content: () => asPieces(model) }, data: files };
   }
 
   /** The weights, in the order written. */
@@ -120,11 +121,6 @@ export class GraphBuilder {
     if (!this.#constants.has(name)) this.#constants.set(name, inlineTensor(name, element, shape, content));
     return name;
   }
-}
-
-// oxlint-disable-next-line typescript/require-await -- all content has the same interface.
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 const toInt64 = (values: readonly number[]): BigInt64Array => BigInt64Array.from(values, BigInt);

@@ -1,3 +1,4 @@
+import { joined } from '../base/pieces.ts';
 import type { Dtype } from '../weights/dtypes.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 
@@ -6,9 +7,7 @@ export type Tensors = Record<string, { dtype: Dtype; shape: number[]; data: Arra
 /** A safetensors file in memory. */
 export async function safetensorsOf(tensors: Tensors): Promise<Buffer> {
   const sources = Object.entries(tensors).map(([name, { data, ...info }]) => ({ name, ...info, read: () => data }));
-  const pieces: Uint8Array[] = [];
-  for await (const piece of writeSafetensors(sources)) pieces.push(piece);
-  return Buffer.concat(pieces);
+  return Buffer.from(await joined(writeSafetensors(sources)));
 }
 
 /** Values that F16 represents exactly. */

@@ -1,3 +1,4 @@
+import { bytesOfFile } from './output-files.ts';
 import { readFileSync } from 'node:fs';
 import * as ort from 'onnxruntime-web';
 import { openTensors } from '../weights/model-files.ts';
@@ -41,11 +42,7 @@ export async function modelOnDisk(folder: string): Promise<ModelFiles> {
 /** Collects files in memory, by path. */
 export async function collected(files: readonly OutputFile[]): Promise<Map<string, Uint8Array>> {
   const all = new Map<string, Uint8Array>();
-  for (const { path, content } of files) {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of content()) pieces.push(piece.slice());
-    all.set(path, new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()));
-  }
+  for (const file of files) all.set(file.path, await bytesOfFile(file));
   return all;
 }
 

@@ -79,43 +79,23 @@ export function tensorData(dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): Tensor
   const size = DTYPE_BITS[dtype] / 8;
   const { buffer, byteOffset, byteLength } = aligned(bytes, Math.max(1, size));
   const length = byteLength / size;
-  switch (dtype) {
-    case 'F32':
-      return { dtype, data: new Float32Array(buffer, byteOffset, length) };
-    case 'F16':
-      return { dtype, data: halfToFloat32(new Uint16Array(buffer, byteOffset, length)) };
-    case 'BF16':
-      return { dtype, data: bfloat16ToFloat32(new Uint16Array(buffer, byteOffset, length)) };
-    case 'F64':
-      return { dtype, data: new Float64Array(buffer, byteOffset, length) };
-    case 'I8':
-      return { dtype, data: new Int8Array(buffer, byteOffset, length) };
-    case 'I16':
-      return { dtype, data: new Int16Array(buffer, byteOffset, length) };
-    case 'U16':
-      return { dtype, data: new Uint16Array(buffer, byteOffset, length) };
-    case 'I32':
-      return { dtype, data: new Int32Array(buffer, byteOffset, length) };
-    case 'U32':
-      return { dtype, data: new Uint32Array(buffer, byteOffset, length) };
-    case 'I64':
-      return { dtype, data: new BigInt64Array(buffer, byteOffset, length) };
-    case 'U64':
-      return { dtype, data: new BigUint64Array(buffer, byteOffset, length) };
-    case 'BOOL':
-    case 'U8':
-    case 'C64':
-    case 'F4':
-    case 'F6_E2M3':
-    case 'F6_E3M2':
-    case 'F8_E5M2':
-    case 'F8_E4M3':
-    case 'F8_E8M0':
-    case 'F8_E4M3FNUZ':
-    case 'F8_E5M2FNUZ':
-      return { dtype, data: bytes };
-  }
+  if (dtype === 'F16') return { dtype, data: halfToFloat32(new Uint16Array(buffer, byteOffset, length)) };
+  if (dtype === 'BF16') return { dtype, data: bfloat16ToFloat32(new Uint16Array(buffer, byteOffset, length)) };
+  const data = dtype in ARRAYS ? new ARRAYS[dtype as keyof typeof ARRAYS](buffer, byteOffset, length) : bytes;
+  return { dtype, data } as TensorData;
 }
+
+const ARRAYS = {
+  F32: Float32Array,
+  F64: Float64Array,
+  I8: Int8Array,
+  I16: Int16Array,
+  U16: Uint16Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  I64: BigInt64Array,
+  U64: BigUint64Array,
+};
 
 const NEXT_STEP = 'Use a copy of the model, or the model after another task, whose numbers are all finite.';
 

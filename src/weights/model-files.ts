@@ -51,6 +51,14 @@ export interface ByteFile {
   discard(): Promise<void>;
 }
 
+/** A file of the browser, or bytes in memory, to read in parts. */
+export const byteFile = (name: string, blob: Blob): ByteFile => ({
+  name,
+  bytes: blob.size,
+  read: async (begin, end) => new Uint8Array(await blob.slice(begin, end).arrayBuffer()),
+  discard: () => Promise.resolve(),
+});
+
 /** A tensor as stored: its bytes are little-endian, row-major. */
 export interface RawTensor {
   dtype: Dtype;

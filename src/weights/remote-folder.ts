@@ -1,3 +1,4 @@
+import { asPieces } from '../base/pieces.ts';
 import { GorpError } from '../base/errors.ts';
 import type { Patience } from './connection.ts';
 import { type DownloadOptions, fetchToStore } from './download.ts';
@@ -193,7 +194,7 @@ export class RemoteFolder implements ModelFolder {
       if (!isAbsence(thrown)) throw thrown;
       const url = this.#base + name;
       if (this.#listed === null) {
-        await writePieces(this.#store, this.#nameOf(url), { url, etag: null, bytes: 0, sha256: null }, nothing());
+        await writePieces(this.#store, this.#nameOf(url), { url, etag: null, bytes: 0, sha256: null }, asPieces());
       }
       return null;
     }
@@ -304,9 +305,4 @@ export function folderUrl(text: string): string {
   const url = new URL(text);
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return new URL('.', url).href;
-}
-
-// oxlint-disable-next-line typescript/require-await -- the store takes async pieces, as from a download.
-async function* nothing(): AsyncGenerator<Uint8Array> {
-  yield* [];
 }

@@ -1,3 +1,4 @@
+import { joined } from '../base/pieces.ts';
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -35,18 +36,6 @@ function refusal(file: Uint8Array, fileSize = file.length): string | null {
     expect(thrown.nextStep.length).toBeGreaterThan(10);
     return thrown.code;
   }
-}
-
-async function concat(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for await (const piece of pieces) parts.push(piece.slice());
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 const I32_2X2 = '{"test":{"dtype":"I32","shape":[2,2],"data_offsets":[0,16]}}';
@@ -242,7 +231,7 @@ const arbitraryFile = fc.record({
 type TestFile = typeof arbitraryFile extends fc.Arbitrary<infer T> ? T : never;
 
 const write = ({ tensors, metadata }: TestFile): Promise<Uint8Array> =>
-  concat(
+  joined(
     writeSafetensors(
       tensors.map(([name, { dtype, shape, bytes }]) => ({ name, dtype, shape, read: () => bytes })),
       new Map(metadata),
@@ -305,7 +294,7 @@ describe('writeSafetensors', () => {
 
   it('writes part of a larger buffer, and half precision', async () => {
     const halves = float32ToHalf(Float32Array.of(9, 0.5, -2, 9)).subarray(1, 3);
-    const file = await concat(writeSafetensors([{ name: 'h', dtype: 'F16', shape: [2], read: () => halves }]));
+    const file = await joined(writeSafetensors([{ name: 'h', dtype: 'F16', shape: [2], read: () => halves }]));
     expect(readSafetensors(file).get('h')).toEqual({ dtype: 'F16', shape: [2], data: Float32Array.of(0.5, -2) });
   });
 
@@ -317,7 +306,7 @@ describe('writeSafetensors', () => {
       read: () => new Uint8Array(bytes),
     });
     for (const sources of [[source('a', 2)], [source('a', 3), source('a', 3)], [source('__metadata__', 3)]]) {
-      await expect(concat(writeSafetensors(sources))).rejects.toBeInstanceOf(GorpError);
+      await expect(joined(writeSafetensors(sources))).rejects.toBeInstanceOf(GorpError);
     }
   });
 });
@@ -441,7 +430,7 @@ describe.each(referenceFolders)('the files of $name', (reference) => {
     const tensors = readSafetensors(bytes);
     const { metadata } = parse(bytes);
     const sources = [...tensors].map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, read: () => data }));
-    const anew = await concat(writeSafetensors(sources, metadata));
+    const anew = await joined(writeSafetensors(sources, metadata));
     expect(parse(anew).metadata).toEqual(metadata);
     const writtenAnew = readSafetensors(anew);
     const golden = reference.tensors(path);

@@ -1,3 +1,4 @@
+import { asPieces } from '../base/pieces.ts';
 import * as v from 'valibot';
 import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
@@ -105,13 +106,7 @@ async function saveListing(store: WeightStore, endpoint: string, listing: HubLis
   const url = commitUrl(endpoint, listing.id, listing.commit);
   const bytes = new TextEncoder().encode(JSON.stringify(listing));
   const origin = { url, etag: null, bytes: bytes.length, sha256: null };
-  await writePieces(store, url, origin, oneByOne(bytes));
-}
-
-/** Safari cannot iterate the stream of a Blob. */
-// oxlint-disable-next-line typescript/require-await -- the store takes pieces as they arrive.
-async function* oneByOne(...pieces: Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* pieces;
+  await writePieces(store, url, origin, asPieces(bytes));
 }
 
 async function storedListings(store: WeightStore, endpoint: string): Promise<HubListing[]> {

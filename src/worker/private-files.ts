@@ -1,7 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import { randomId } from '../base/random.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
-import type { ByteFile } from '../weights/model-files.ts';
 
 // The browser's private file system.
 
@@ -151,14 +150,6 @@ export function failed(cause: unknown): GorpError {
     { cause },
   );
 }
-
-/** A file read in parts. */
-export const byteFile = (name: string, file: Blob): ByteFile => ({
-  name,
-  bytes: file.size,
-  read: async (begin, end) => new Uint8Array(await file.slice(begin, end).arrayBuffer()),
-  discard: () => Promise.resolve(),
-});
 
 /** Every file below a folder, by its path there. @param isWanted whether to include an entry of the folder itself. */
 export async function filesBelow(

@@ -1,3 +1,4 @@
+import { byteFile } from '../weights/model-files.ts';
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import type { CheckpointStore } from '../run/events/host.ts';
@@ -5,7 +6,6 @@ import { CHECKPOINT_FILE } from '../run/files/layout.ts';
 import { bad, type CheckpointFile, openCheckpoint, type SavedRun, summaryOf } from '../run/files/saved-run.ts';
 import { jsonFile } from '../weights/exports/output-file.ts';
 import {
-  byteFile,
   failed,
   filesBelow,
   folderIn,

@@ -1,3 +1,4 @@
+import { asPieces } from '../base/pieces.ts';
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -39,7 +40,7 @@ async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: Roun
     // In order: the last file may describe the ones before it.
     for (const file of files) {
       const bytes = await bytesOfFile(file);
-      inMemory.push({ path: file.path, content: () => piece(bytes) });
+      inMemory.push({ path: file.path, content: () => asPieces(bytes) });
     }
     return inMemory;
   };
@@ -54,11 +55,6 @@ async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: Roun
   });
   await new Run(host, tinySettings('gorp-plus')).execute();
   return { rounds, checkpoint };
-}
-
-// oxlint-disable-next-line typescript/require-await -- files are written from async pieces.
-async function* piece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 const outputs = outputsOfRun();
@@ -382,7 +378,7 @@ describe('what other runs have stored', () => {
     const order = await makeFolder(['rounds', run, 'logs_and_outputs', 'order_custom', 'outputs']);
     for (const { parentPath, name } of files.filter((one) => one.isFile())) {
       const path = relative(fileURLToPath(saved), join(parentPath, name));
-      await writeInto(order, [{ path, content: () => piece(new Uint8Array(readFileSync(join(parentPath, name)))) }]);
+      await writeInto(order, [{ path, content: () => asPieces(new Uint8Array(readFileSync(join(parentPath, name)))) }]);
     }
     await show(run); // earlier versions wrote down the folder alone
     const { used, saved: opened } = await usedModel(null);

@@ -1,3 +1,4 @@
+import { byteFile } from '../weights/model-files.ts';
 import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/units.ts';
 import type { RoundOutput } from '../run/events/host.ts';
@@ -19,7 +20,6 @@ import { pickedReference } from '../weights/model-reference.ts';
 import { openBrowserStore } from '../weights/store.ts';
 import { listModels } from '../weights/stored-models.ts';
 import {
-  byteFile,
   failed,
   filesBelow,
   folderIn,

@@ -8,7 +8,7 @@ import { preview } from 'vite';
 import { choose, openWorkbench } from '../../e2e/support/workbench.ts';
 import { buildApp } from '../setup/build.ts';
 import { projectPath, projectRoot } from '../setup/process.ts';
-import { findBrowser } from '../test/browser.ts';
+import { requireBrowser } from '../test/browser.ts';
 
 const METHODS = ['seq-lora', 'gorp-plus'];
 const SEEDS = [1, 2];
@@ -113,8 +113,7 @@ await buildApp();
 const folder = projectPath('docs', 'pictures');
 mkdirSync(folder, { recursive: true });
 const server = await preview({ root: projectRoot, preview: { port: 0, host: 'localhost' }, logLevel: 'error' });
-const executablePath = findBrowser();
-if (executablePath === undefined) throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH.');
+const executablePath = requireBrowser();
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 try {
   const page = await browser.newPage({ viewport: SIZE, colorScheme: 'light' });

@@ -73,3 +73,10 @@ export function findBrowser(): string | undefined {
   const places = browserPlaces({ platform: process.platform, env: process.env, home: homedir() });
   return [...places, chromium.executablePath()].find(starts);
 }
+
+/** As {@link findBrowser}. @throws when there is none. */
+export function requireBrowser(): string {
+  const found = findBrowser();
+  if (found === undefined) throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH.');
+  return found;
+}

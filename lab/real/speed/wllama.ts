@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { chromium } from '@playwright/test';
 import { treeCpuMs } from '../../bench/cpu-time.ts';
 import { timed } from '../../../src/bench/timing.ts';
-import { findBrowser } from '../../../tools/test/browser.ts';
+import { requireBrowser } from '../../../tools/test/browser.ts';
 import type { Contender, Job } from './contender.ts';
 
 /** With isolation, so that it may use threads. */
@@ -37,9 +37,7 @@ globalThis.ask = async ({ prompt, tokens, ...job }) => {
 
 /** llama.cpp in WebAssembly, in Chromium. @param packages a folder with node_modules. @param model a GGUF file. */
 export async function openWllama(packages: string, model: string, threads: number): Promise<Contender> {
-  const executablePath = findBrowser();
-  if (executablePath === undefined)
-    throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH.');
+  const executablePath = requireBrowser();
   const esm = join(packages, 'node_modules', '@wllama', 'wllama', 'esm');
   const server = createServer(({ url = '/' }, response) => {
     const [path] = url.split('?');

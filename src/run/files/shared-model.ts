@@ -1,6 +1,6 @@
 import { type OutputFile, textFile } from '../../weights/exports/output-file.ts';
 import { unzipped } from '../../weights/exports/unzip.ts';
-import type { ByteFile } from '../../weights/model-files.ts';
+import { type ByteFile, byteFile } from '../../weights/model-files.ts';
 import { parseModelReference, pickedReference } from '../../weights/model-reference.ts';
 import { ADAPTER_CONFIG_FILE, ROUND_FILE } from './layout.ts';
 import { openSavedRound } from './saved-round.ts';
@@ -70,15 +70,8 @@ export async function openArchive(archive: Blob): Promise<OpenFile> {
   return async (path) => {
     const found = files.find((file) => file.path === folder + path);
     if (found === undefined) return null;
-    const file = opened.get(path) ?? found.open().then((content) => blobFile(path, content));
+    const file = opened.get(path) ?? found.open().then((content) => byteFile(path, content));
     opened.set(path, file);
     return file;
   };
 }
-
-const blobFile = (name: string, blob: Blob): ByteFile => ({
-  name,
-  bytes: blob.size,
-  read: async (begin, end) => new Uint8Array(await blob.slice(begin, end).arrayBuffer()),
-  discard: () => Promise.resolve(),
-});

@@ -2,6 +2,7 @@
  * The measurements of a run in files that other tools open: event files of TensorBoard (which Trackio and Weights &
  * Biases import), a wide CSV, the state of transformers' Trainer, and Avalanche's table of tests.
  */
+import { asPieces } from '../../base/pieces.ts';
 import { methodOf } from '../../methods/registry.ts';
 import { type Cell, csvLine } from '../../base/visible.ts';
 import { textFile, type OutputFile } from '../../weights/exports/output-file.ts';
@@ -98,7 +99,7 @@ export function logFiles(results: Results): OutputFile[] {
   const records = new RunLog().next(results).sort((a, b) => a.step - b.step);
   const columns = logColumns(results);
   return [
-    { path: eventFileName(results), content: () => chunksOf([eventFileHead(results), ...records.map(eventOf)]) },
+    { path: eventFileName(results), content: () => asPieces(eventFileHead(results), ...records.map(eventOf)) },
     textFile(LOG_FILE, () => csvLine(columns) + records.map((record) => csvRow(columns, record)).join('')),
     ...tableFiles(results),
   ];
@@ -109,11 +110,6 @@ export const tableFiles = (results: Results): OutputFile[] => [
   textFile('trainer_state.json', () => `${JSON.stringify(trainerState(results), null, 2)}\n`),
   textFile('eval_results.csv', () => evaluationTable(results)),
 ];
-
-// oxlint-disable-next-line typescript/require-await -- all content is async.
-async function* chunksOf(parts: readonly Uint8Array<ArrayBuffer>[]): AsyncGenerator<Uint8Array> {
-  yield* parts;
-}
 
 export const LOG_FILE = 'log.csv';
 

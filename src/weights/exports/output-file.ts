@@ -1,3 +1,4 @@
+import { asPieces } from '../../base/pieces.ts';
 import { statingSpaces } from '../../base/tokenizer-config.ts';
 import { tensorBytes } from '../dtypes.ts';
 import type { ModelTexts } from '../model-folder.ts';
@@ -14,13 +15,8 @@ export interface OutputFile {
 /** Makes a file from a text. */
 export const textFile = (path: string, text: () => string): OutputFile => ({
   path,
-  content: () => pieces([new TextEncoder().encode(text())]),
+  content: () => asPieces(new TextEncoder().encode(text())),
 });
-
-// oxlint-disable-next-line typescript/require-await -- all content is async.
-async function* pieces(all: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* all;
-}
 
 /** Makes an indented JSON file from a value. */
 export const jsonFile = (path: string, value: unknown): OutputFile =>

@@ -1,3 +1,4 @@
+import { asPieces, joined } from '../../base/pieces.ts';
 import { zipSync } from 'fflate';
 import { expect, it } from 'vitest';
 import { seededRandom } from '../../base/random.ts';
@@ -10,16 +11,11 @@ const WEIGHTS = Uint8Array.from({ length: 5000 }, (_, i) => (i * 7919) >> 3);
 
 const FILES: readonly OutputFile[] = [
   textFile('1-gloss/round.json', () => JSON.stringify({ long: 'ä'.repeat(3000) })),
-  // oxlint-disable-next-line typescript/require-await -- all content is async.
-  { path: '1-gloss/adapter/adapter_model.safetensors', content: async function* () { yield WEIGHTS; } }, // oxfmt-ignore
+  { path: '1-gloss/adapter/adapter_model.safetensors', content: () => asPieces(WEIGHTS) },
   textFile('1-gloss/empty.txt', () => ''),
 ];
 
-async function archive(): Promise<Blob> {
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  for await (const piece of zipped(FILES)) pieces.push(piece.slice());
-  return new Blob(pieces);
-}
+const archive = async (): Promise<Blob> => new Blob([await joined(zipped(FILES))]);
 
 it('returns what was zipped, path by path', async () => {
   const files = await unzipped(await archive());

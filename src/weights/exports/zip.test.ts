@@ -1,13 +1,8 @@
+import { joined } from '../../base/pieces.ts';
 import { unzipSync } from 'fflate';
 import { expect, test } from 'vitest';
 import { type OutputFile, textFile } from './output-file.ts';
 import { crc32, zipped } from './zip.ts';
-
-async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const all: Uint8Array[] = [];
-  for await (const piece of pieces) all.push(piece.slice());
-  return new Uint8Array(await new Blob(all as BlobPart[]).arrayBuffer());
-}
 
 test('the checksum of nine digits has the standard CRC-32 value, in one piece and in two', () => {
   const digits = new TextEncoder().encode('123456789');
@@ -36,12 +31,12 @@ test('unzipped files equal the originals; text is compressed, weights are not', 
     { path: 'onnx/m.onnx_data_1', content: () => overwritten(weights) },
   ];
   const begun: string[] = [];
-  const archive = await collect(zipped(files, (path) => begun.push(path)));
+  const archive = await joined(zipped(files, (path) => begun.push(path)));
   expect(begun).toEqual(files.map(({ path }) => path));
   expect(archive.length).toBeLessThan(13_500);
   const found = unzipSync(archive);
   expect(Object.keys(found)).toEqual(files.map(({ path }) => path));
   for (const { path, content } of files) {
-    expect(crc32(found[path]), path).toBe(crc32(await collect(content())));
+    expect(crc32(found[path]), path).toBe(crc32(await joined(content())));
   }
 });

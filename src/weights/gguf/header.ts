@@ -7,7 +7,15 @@ import { GorpError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
 import { type BlockType, blockType } from './blocks.ts';
 import { PieceReader, type Pieces } from './piece-reader.ts';
-import { DOWNLOAD_AGAIN, type GgufArray, GgufMetadata, type GgufValue, VALUE_TYPES, type ValueType } from './values.ts';
+import {
+  DOWNLOAD_AGAIN,
+  type GgufArray,
+  GgufMetadata,
+  type GgufValue,
+  padded,
+  VALUE_TYPES,
+  type ValueType,
+} from './values.ts';
 
 // Far above any published model: Gemma 3 has 262,144 tokens in a header of 13 MB, LLaMA 3 405B has 1,139 tensors.
 const MAX_HEADER_BYTES = 2 ** 27;
@@ -84,7 +92,6 @@ export async function readGgufHeader(file: Pieces): Promise<GgufHeader> {
   return { metadata, tensors, dataStart, bytes: read.readSoFar(dataStart) };
 }
 
-const padded = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
 const quoted = (text: string): string => JSON.stringify(text.slice(0, 100));
 
 async function checkVersion(read: PieceReader): Promise<void> {

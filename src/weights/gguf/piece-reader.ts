@@ -1,4 +1,4 @@
-import type { NumberType } from './values.ts';
+import { ARRAYS, type NumberType } from './values.ts';
 
 /** A file that is read from its start in pieces. */
 export interface Pieces {
@@ -11,19 +11,6 @@ export interface Pieces {
 /** The first piece holds the header of a model of 50,000 tokens; the next ones grow, for few requests. */
 export const FIRST_PIECE = 2 ** 21;
 const LARGEST_PIECE = 2 ** 23;
-
-const ARRAYS = {
-  uint8: Uint8Array,
-  int8: Int8Array,
-  uint16: Uint16Array,
-  int16: Int16Array,
-  uint32: Uint32Array,
-  int32: Int32Array,
-  float32: Float32Array,
-  uint64: BigUint64Array,
-  int64: BigInt64Array,
-  float64: Float64Array,
-} as const satisfies Record<NumberType, unknown>;
 
 /** Reads little-endian values from the start of a file, and fetches more of it only when it is needed. */
 export class PieceReader {

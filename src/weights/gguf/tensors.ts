@@ -86,7 +86,7 @@ export function ggufTensors(
     const { type, shape, begin, end, file, interleaved } = find(name);
     const { dataStart } = headers[file];
     const bytes = await files[file].read(dataStart + begin, dataStart + end);
-    return { type, shape, bytes: interleaved > 0 ? halvesApart(bytes, shape[0], interleaved) : bytes };
+    return { type, shape, bytes: interleaved > 0 ? reorderedRows(bytes, shape[0], interleaved, 'apart') : bytes };
   };
   const readTensor = async (name: string): Promise<Float32Array> => {
     const { type, bytes } = await readBlocks(name);
@@ -119,19 +119,23 @@ export function ggufTensors(
 }
 
 /**
- * Rows of heads whose halves are interleaved (row 2i of a head is row i of its first half, row 2i + 1 that of its
- * second), in the hub's order: `LlamaModel.permute` of llama.cpp's converter, undone. Rows consist of whole blocks.
+ * Rows of heads in another order, of whole blocks. In llama.cpp's, row 2i of a head is row i of its first half, row 2i + 1
+ * that of its second (`LlamaModel.permute` of its converter); the hub's has the halves apart.
  */
-function halvesApart(bytes: Uint8Array<ArrayBuffer>, rows: number, heads: number): Uint8Array<ArrayBuffer> {
+export function reorderedRows(
+  bytes: Uint8Array<ArrayBuffer>,
+  rows: number,
+  heads: number,
+  order: 'interleaved' | 'apart',
+): Uint8Array<ArrayBuffer> {
   const rowBytes = bytes.length / rows;
-  const half = rows / heads / 2;
-  const apart = new Uint8Array(bytes.length);
-  for (let head = 0; head < heads; head++) {
-    for (let i = 0; i < 2 * half; i++) {
-      const from = (head * 2 * half + i) * rowBytes;
-      const to = (head * 2 * half + (i % 2) * half + (i >> 1)) * rowBytes;
-      apart.set(bytes.subarray(from, from + rowBytes), to);
-    }
+  const size = rows / heads;
+  const reordered = new Uint8Array(bytes.length);
+  for (let woven = 0; woven < rows; woven++) {
+    const i = woven % size;
+    const apart = woven - i + (i % 2) * (size / 2) + (i >> 1);
+    const [from, to] = order === 'apart' ? [woven, apart] : [apart, woven];
+    reordered.set(bytes.subarray(from * rowBytes, (from + 1) * rowBytes), to * rowBytes);
   }
-  return apart;
+  return reordered;
 }

@@ -20,6 +20,23 @@ export const VALUE_TYPES = [
 export type ValueType = (typeof VALUE_TYPES)[number];
 export type NumberType = Exclude<ValueType, 'bool' | 'string' | 'array'>;
 
+/** Numbers of each type in memory, little-endian as in a file. */
+export const ARRAYS = {
+  uint8: Uint8Array,
+  int8: Int8Array,
+  uint16: Uint16Array,
+  int16: Int16Array,
+  uint32: Uint32Array,
+  int32: Int32Array,
+  float32: Float32Array,
+  uint64: BigUint64Array,
+  int64: BigInt64Array,
+  float64: Float64Array,
+} as const satisfies Record<NumberType, unknown>;
+
+/** @returns bytes up to the next multiple of the alignment. */
+export const padded = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
+
 /** The items of an array: whole numbers of 64 bits are BigInts. */
 export type GgufArray =
   | { readonly type: 'array'; readonly of: NumberType; readonly items: ArrayLike<number | bigint> }

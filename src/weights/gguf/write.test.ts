@@ -1,14 +1,12 @@
+import { joined } from '../../base/pieces.ts';
 import { expect, test } from 'vitest';
 import { BLOCK_TYPES, quantise } from './blocks.ts';
 import { readGgufHeader } from './header.ts';
 import type { GgufValue } from './values.ts';
 import { ggufBytes, type GgufSource } from './write.ts';
 
-async function written(metadata: Record<string, GgufValue>, tensors: readonly GgufSource[]): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of ggufBytes(new Map(Object.entries(metadata)), tensors)) pieces.push(piece);
-  return new Uint8Array(Buffer.concat(pieces));
-}
+const written = (metadata: Record<string, GgufValue>, tensors: readonly GgufSource[]): Promise<Uint8Array> =>
+  joined(ggufBytes(new Map(Object.entries(metadata)), tensors));
 
 const reads = (bytes: Uint8Array): Parameters<typeof readGgufHeader>[0] => ({
   bytes: bytes.length,

@@ -4,7 +4,7 @@
  */
 import type { ByteFile } from '../model-files.ts';
 import type { BlockType } from './blocks.ts';
-import { type GgufValue, VALUE_TYPES, type ValueType } from './values.ts';
+import { ARRAYS, type GgufValue, type NumberType, padded, VALUE_TYPES } from './values.ts';
 
 /** A tensor to write. */
 export interface GgufSource {
@@ -113,7 +113,6 @@ async function contentOf(tensor: GgufSource): Promise<Uint8Array> {
   throw new Error(`${tensor.name} has ${bytes.length} bytes, not ${bytesOf(tensor)}`);
 }
 
-const padded = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
 const bytesOf = ({ type: { length, bytes }, shape }: GgufSource): number =>
   (shape.reduce((product, size) => product * size, 1) / length) * bytes;
 
@@ -123,7 +122,7 @@ const PIECE = 2 ** 16;
 /** Little-endian numbers and strings, collected in pieces. */
 class HeaderWriter {
   readonly #full: Uint8Array[] = [];
-  #piece = new DataView(new ArrayBuffer(PIECE));
+  #piece = new Uint8Array(PIECE);
   #used = 0;
   #before = 0;
   readonly #encoder = new TextEncoder();
@@ -132,58 +131,16 @@ class HeaderWriter {
     return this.#before + this.#used;
   }
 
-  number(type: Exclude<ValueType, 'string' | 'array' | 'bool'>, value: number | bigint): void {
-    const at = this.#room(8);
-    const view = this.#piece;
-    const whole = typeof value === 'bigint' ? value : null;
-    const real = Number(value);
-    switch (type) {
-      case 'uint8':
-        view.setUint8(at, real);
-        break;
-      case 'int8':
-        view.setInt8(at, real);
-        break;
-      case 'uint16':
-        view.setUint16(at, real, true);
-        break;
-      case 'int16':
-        view.setInt16(at, real, true);
-        break;
-      case 'uint32':
-        view.setUint32(at, real, true);
-        break;
-      case 'int32':
-        view.setInt32(at, real, true);
-        break;
-      case 'float32':
-        view.setFloat32(at, real, true);
-        break;
-      case 'float64':
-        view.setFloat64(at, real, true);
-        break;
-      case 'uint64':
-        view.setBigUint64(at, whole ?? BigInt(real), true);
-        break;
-      case 'int64':
-        view.setBigInt64(at, whole ?? BigInt(real), true);
-        break;
-    }
-    this.#used += SIZES[type];
+  number(type: NumberType, value: number | bigint): void {
+    const { buffer } =
+      type === 'uint64' || type === 'int64' ? ARRAYS[type].of(BigInt(value)) : ARRAYS[type].of(Number(value));
+    this.#put(new Uint8Array(buffer));
   }
 
   string(text: string): void {
     const bytes = this.#encoder.encode(text);
     this.number('uint64', bytes.length);
-    if (bytes.length > PIECE) {
-      this.#finish();
-      this.#full.push(bytes);
-      this.#before += bytes.length;
-      return;
-    }
-    const at = this.#room(bytes.length);
-    new Uint8Array(this.#piece.buffer).set(bytes, at);
-    this.#used += bytes.length;
+    this.#put(bytes);
   }
 
   value(value: GgufValue): void {
@@ -202,7 +159,7 @@ class HeaderWriter {
 
   /** Zeros up to a length. */
   pad(length: number): void {
-    while (this.length < length) this.number('uint8', 0);
+    this.#put(new Uint8Array(length - this.length));
   }
 
   *pieces(): Generator<Uint8Array> {
@@ -210,29 +167,21 @@ class HeaderWriter {
     yield* this.#full;
   }
 
-  /** @returns where `bytes` bytes fit in the current piece. */
-  #room(bytes: number): number {
-    if (this.#used + bytes > PIECE) this.#finish();
-    return this.#used;
+  #put(bytes: Uint8Array): void {
+    if (this.#used + bytes.length > PIECE) this.#finish();
+    if (bytes.length > PIECE) {
+      this.#full.push(bytes);
+      this.#before += bytes.length;
+      return;
+    }
+    this.#piece.set(bytes, this.#used);
+    this.#used += bytes.length;
   }
 
   #finish(): void {
-    this.#full.push(new Uint8Array(this.#piece.buffer, 0, this.#used));
+    this.#full.push(this.#piece.subarray(0, this.#used));
     this.#before += this.#used;
-    this.#piece = new DataView(new ArrayBuffer(PIECE));
+    this.#piece = new Uint8Array(PIECE);
     this.#used = 0;
   }
 }
-
-const SIZES = {
-  uint8: 1,
-  int8: 1,
-  uint16: 2,
-  int16: 2,
-  uint32: 4,
-  int32: 4,
-  float32: 4,
-  uint64: 8,
-  int64: 8,
-  float64: 8,
-} as const;

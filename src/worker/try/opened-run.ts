@@ -1,10 +1,10 @@
+import { byteFile } from '../../weights/model-files.ts';
 import { GorpError } from '../../base/errors.ts';
 import { PREDICTIONS_FILE, ROUND_FILE, WATCHED_FILE } from '../../run/files/layout.ts';
 import { AnswersOverRounds, readPredictions } from '../../run/files/predictions.ts';
 import { openSavedRound, type SavedRound } from '../../run/files/saved-round.ts';
 import type { Results } from '../../run/results/results.ts';
 import { instructionTemplate } from '../../tasks/prompt.ts';
-import { byteFile } from '../private-files.ts';
 import type { RoundFile } from './messages.ts';
 
 /** A round of a run, and the place of its files. */

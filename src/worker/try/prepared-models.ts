@@ -1,3 +1,4 @@
+import { joined } from '../../base/pieces.ts';
 import { randomId } from '../../base/random.ts';
 import type { ParsedConfig } from '../../models/families.ts';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
@@ -75,7 +76,7 @@ export class PreparedModels {
     const model = await openTextModel(runtime, this.#rounds.config, async (name) => {
       const graph = graphs.find((one) => one.name === name);
       if (graph === undefined) throw new Error(`The export has no graph ${name}.`);
-      return runtime.InferenceSession.create(await bytesOf(graph.model), {
+      return runtime.InferenceSession.create(await joined(graph.model.content()), {
         executionProviders: [provider],
         externalData: graph.data.map(({ path }) => ({
           path,
@@ -92,13 +93,6 @@ export class PreparedModels {
     this.#open = undefined;
     await model?.release();
   }
-}
-
-/** A graph without its weights: a few KB. */
-async function bytesOf({ content }: OutputFile): Promise<Uint8Array> {
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  for await (const piece of content()) pieces.push(piece.slice());
-  return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }
 
 /**
