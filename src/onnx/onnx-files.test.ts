@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { describe, expect, it } from 'vitest';
 import { readTexts } from '../run/models/open-network.ts';
@@ -8,7 +9,6 @@ import { committedReference } from '../testing/reference.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { mergedModelFiles, type WeightChanges } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
-import { crc32 } from '../weights/exports/zip.ts';
 import { openTensors } from '../weights/model-files.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { ONNX_DTYPES, type OnnxDtype } from './dtypes.ts';
