@@ -9,7 +9,8 @@ import { embeddedSettings } from '../run/planning/presets.ts';
 import type { EncodedTask } from '../run/tasks/encoded-task.ts';
 import { prepareTask } from '../run/tasks/task-data.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
+import { type ByteFile, byteFile } from '../weights/model-files.ts';
+import { LocalFolder, type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import type { Bench } from './bench.ts';
 import type { OpenModel } from './stepping-model.ts';
 
@@ -89,24 +90,13 @@ const preset = embeddedSettings('full', 'gorp');
 const ANSWER_LENGTH = 4;
 export const EMBEDDED = { ...preset, training: { ...preset.training, targetLength: ANSWER_LENGTH } };
 
+const EMBEDDED_FILES = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
+
 /** The model that comes with the app, on a device. */
 export async function openEmbedded(files: Files, device: Device): Promise<OpenedNetwork & { model: ModelFiles }> {
-  const file = async (name: string) => {
-    const bytes = await files.readEmbedded(`model/${name}`);
-    const read = (begin: number, end: number) => Promise.resolve(bytes.slice(begin, end));
-    return { name, bytes: bytes.length, read, discard: () => Promise.resolve() };
-  };
-  const model = await openModelFolder({
-    name: 'embedded',
-    commit: null,
-    fromCache: true,
-    file,
-    peek: async (name) => ({ ...(await file(name)), isWhole: true }),
-    optionalFile: () => Promise.resolve(null),
-    has: (name) => Promise.resolve(name === 'model.safetensors'),
-    expectWeights: () => Promise.resolve(),
-    discard: () => Promise.resolve(),
-  });
+  const find = async (name: string): Promise<ByteFile | null> =>
+    EMBEDDED_FILES.includes(name) ? byteFile(name, new Blob([await files.readEmbedded(`model/${name}`)])) : null;
+  const model = await openModelFolder(new LocalFolder('embedded', find));
   return { ...openNetwork(device, model, EMBEDDED.training, await readTexts(model, EMBEDDED.training)), model };
 }
 

@@ -1,4 +1,4 @@
-import { bytesOfFile } from '../testing/output-files.ts';
+import { bytesOfFile, memoryFile } from '../testing/output-files.ts';
 import { describe, expect, test } from 'vitest';
 import { familyOf } from '../models/families.ts';
 import { type KnownModel, readTexts } from '../run/models/open-network.ts';
@@ -10,7 +10,7 @@ import type { OutputFile } from '../weights/exports/output-file.ts';
 import { readGgufHeader } from '../weights/gguf/header.ts';
 import { mergesByScore } from '../weights/gguf/tokens.ts';
 import { openGguf } from '../weights/gguf/model.ts';
-import type { ModelFiles, ModelFolder } from '../weights/model-folder.ts';
+import { LocalFolder, type ModelFiles } from '../weights/model-folder.ts';
 import { ggufAdapterFiles } from './round.ts';
 import { decoderForm } from './architecture.ts';
 import type { GgufDtype } from './names.ts';
@@ -26,26 +26,8 @@ const textOf = async (files: readonly OutputFile[], path: string): Promise<strin
 /** The model in a written file, as this project opens GGUF files. */
 async function opened(files: readonly OutputFile[]): Promise<ModelFiles> {
   const [{ path }] = files;
-  const bytes = await bytesOfFile(files[0]);
-  const file = {
-    name: path,
-    bytes: bytes.length,
-    isWhole: true,
-    read: (begin: number, end: number) => Promise.resolve(bytes.slice(begin, end)),
-    discard: () => Promise.resolve(),
-  };
-  const folder: ModelFolder = {
-    name: 'folder',
-    commit: null,
-    fromCache: true,
-    file: () => Promise.resolve(file),
-    optionalFile: () => Promise.resolve(null),
-    peek: () => Promise.resolve(file),
-    has: () => Promise.resolve(false),
-    expectWeights: () => Promise.resolve(),
-    discard: () => Promise.resolve(),
-  };
-  return openGguf(folder, path);
+  const file = memoryFile(path, await bytesOfFile(files[0]));
+  return openGguf(new LocalFolder('folder', (name) => Promise.resolve(name === path ? file : null)), path);
 }
 
 interface UnigramModel {

@@ -5,7 +5,7 @@ import type { WrittenType } from '../weights/gguf/blocks.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
 import { openGguf } from '../weights/gguf/model.ts';
 import { ggufBytes, type GgufSource, readableGguf } from '../weights/gguf/write.ts';
-import type { ModelFiles, PeekedFile } from '../weights/model-folder.ts';
+import { LocalFolder, type ModelFiles } from '../weights/model-folder.ts';
 import { type WrittenForm, writtenForm } from './architecture.ts';
 import type { GgufDtype } from './names.ts';
 import { modelTensors } from './model-tensors.ts';
@@ -82,22 +82,8 @@ export async function modelInGguf(base: ModelFiles, dtype: GgufDtype, trained: T
   const known = await readForms(base, { promptForm: 'raw' });
   const { metadata, tensors } = await contentsOf(base, form, known, { name: 'model', dtype }, trained);
   const file = readableGguf('model.gguf', metadata, tensors);
-  const peeked: PeekedFile = { ...file, isWhole: true };
-  const done = (): Promise<void> => Promise.resolve();
-  const written = await openGguf(
-    {
-      name: file.name,
-      commit: null,
-      fromCache: true,
-      has: () => Promise.resolve(true),
-      expectWeights: done,
-      discard: done,
-      peek: () => Promise.resolve(peeked),
-      file: () => Promise.resolve(file),
-      optionalFile: () => Promise.resolve(null),
-    },
-    file.name,
-  );
+  const folder = new LocalFolder(file.name, (name) => Promise.resolve(name === file.name ? file : null));
+  const written = await openGguf(folder, file.name);
   const { config, tokenizer, tokenizerConfig, generationConfig } = base;
   return { ...written, config, tokenizer, tokenizerConfig, generationConfig, chatTemplate: () => base.chatTemplate() };
 }

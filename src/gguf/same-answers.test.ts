@@ -10,7 +10,7 @@ import { openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { TESTS_ALL } from '../testing/tier.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { openGguf } from '../weights/gguf/model.ts';
-import type { ModelFiles, ModelFolder } from '../weights/model-folder.ts';
+import { LocalFolder, type ModelFiles } from '../weights/model-folder.ts';
 import { roundAsGguf } from './round.ts';
 import { sameAnswers } from './same-answers.ts';
 
@@ -26,16 +26,9 @@ afterAll(async () => {
 /** The GGUF file of a round, written whole and opened again. */
 async function written(base: ModelFiles, saved: SavedRound): Promise<ModelFiles> {
   const bytes = await bytesOfFile((await roundAsGguf(base, saved, 'q4_0'))[0]);
-  const file = { ...memoryFile('model.gguf', bytes), isWhole: true };
-  const folder: Partial<ModelFolder> = {
-    name: 'folder',
-    commit: null,
-    fromCache: true,
-    expectWeights: () => Promise.resolve(),
-    file: () => Promise.resolve(file),
-    peek: () => Promise.resolve(file),
-  };
-  return openGguf(folder as ModelFolder, 'model.gguf');
+  const file = memoryFile('model.gguf', bytes);
+  const folder = new LocalFolder('folder', (name) => Promise.resolve(name === file.name ? file : null));
+  return openGguf(folder, file.name);
 }
 
 describe('test answers that stay the same in a GGUF file', () => {

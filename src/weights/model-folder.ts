@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { hasByteTokens } from '../base/tokenizer-config.ts';
+import { formatBytes } from '../base/units.ts';
 import type { GgufTexts } from './gguf/tensors.ts';
 import { noSafetensors } from './hub.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from './model-files.ts';
@@ -78,6 +79,60 @@ export interface ModelFolder {
   expectWeights(names: readonly string[], bytes: number | null): Promise<void>;
   /** Called when the files are not a usable model, so that the next start downloads them again. */
   discard(): Promise<void>;
+}
+
+/** A folder whose files are at hand: nothing of it is fetched, stored or dropped. */
+export class LocalFolder implements ModelFolder {
+  readonly commit = null;
+  readonly fromCache = true;
+
+  readonly #find: (name: string) => Promise<ByteFile | null>;
+  readonly #checkWeights: (names: readonly string[]) => void;
+
+  /**
+   * @param find a file of the folder; null if it lacks it.
+   * @param checkWeights throws if the folder has no such weight files.
+   */
+  constructor(
+    readonly name: string,
+    find: (name: string) => Promise<ByteFile | null>,
+    checkWeights: (names: readonly string[]) => void = () => undefined,
+  ) {
+    this.#find = find;
+    this.#checkWeights = checkWeights;
+  }
+
+  async file(name: string, maxBytes = Infinity): Promise<ByteFile> {
+    const found = await this.optionalFile(name, maxBytes);
+    if (found === null) throw missingFile(this.name, name);
+    return found;
+  }
+
+  async optionalFile(name: string, maxBytes = Infinity): Promise<ByteFile | null> {
+    const found = await this.#find(name);
+    if (found === null || found.bytes <= maxBytes) return found;
+    throw new GorpError(
+      'weights/too-large',
+      `${name} in ${this.name} takes ${formatBytes(found.bytes)}; the limit for this file is ${formatBytes(maxBytes)}.`,
+      'Choose a model folder with Hugging Face files.',
+    );
+  }
+
+  async peek(name: string): Promise<PeekedFile> {
+    return { ...(await this.file(name)), isWhole: true };
+  }
+
+  async has(name: string): Promise<boolean> {
+    return (await this.#find(name)) !== null;
+  }
+
+  expectWeights(names: readonly string[]): Promise<void> {
+    return Promise.resolve(names).then(this.#checkWeights);
+  }
+
+  discard(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 /** The small files of a model and their origin. */

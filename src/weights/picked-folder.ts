@@ -1,9 +1,8 @@
 import { GorpError } from '../base/errors.ts';
-import { formatBytes } from '../base/units.ts';
 import { ggufChoices, isGgufName } from './gguf/splits.ts';
 import { noSafetensors } from './hub.ts';
-import type { ByteFile } from './model-files.ts';
-import { missingFile, type ModelFolder, type PeekedFile } from './model-folder.ts';
+import { type ByteFile, byteFile } from './model-files.ts';
+import { LocalFolder } from './model-folder.ts';
 
 /** A file that the user picked or dropped. It stays on disk and is read in parts. */
 export interface PickedFile {
@@ -31,18 +30,27 @@ export function modelFilesOf(files: readonly PickedFile[]): PickedFile[] {
 }
 
 /** A folder or files on the user's disk. They are never changed, nor copied to the store. */
-export class PickedFolder implements ModelFolder {
-  readonly commit = null;
-  readonly fromCache = true;
-  readonly #blobs: ReadonlyMap<string, Blob>;
+export class PickedFolder extends LocalFolder {
+  readonly #names: readonly string[];
 
   /** @param name shown to the user. */
-  constructor(
-    readonly name: string,
-    files: readonly PickedFile[],
-  ) {
-    this.#blobs = new Map(modelFilesOf(files).map(({ path, blob }) => [nameOf(path), blob]));
-    if (this.#blobs.size === 0) {
+  constructor(name: string, files: readonly PickedFile[]) {
+    const blobs = new Map(modelFilesOf(files).map(({ path, blob }) => [nameOf(path), blob]));
+    const names = [...blobs.keys()];
+    const find = (file: string): Promise<ByteFile | null> => {
+      const blob = blobs.get(file);
+      return Promise.resolve(blob === undefined ? null : pickedFile(file, blob));
+    };
+    super(name, find, (weights) => {
+      if (weights.every((file) => blobs.has(file))) return;
+      if (names.some((file) => file.endsWith('.safetensors') || file.endsWith('.safetensors.index.json'))) return;
+      throw noSafetensors(
+        name,
+        names.filter((file) => /\.(?:bin|h5|msgpack|gguf|pt)$/.test(file)),
+      );
+    });
+    this.#names = names;
+    if (blobs.size === 0) {
       throw new GorpError(
         'weights/nothing-picked',
         `The files of ${name} are not at hand.`,
@@ -57,7 +65,7 @@ export class PickedFolder implements ModelFolder {
    * @throws GorpError `weights/choose-gguf` if there are several models.
    */
   gguf(): string | null {
-    const names = [...this.#blobs.keys()];
+    const names = this.#names;
     if (names.includes('config.json')) return null;
     const choices = ggufChoices(names);
     if (choices.length < 2) return choices.at(0)?.file ?? names.find(isGgufName) ?? null;
@@ -67,65 +75,21 @@ export class PickedFolder implements ModelFolder {
       'Choose one file, or the parts of one model.',
     );
   }
+}
 
-  async file(name: string, maxBytes = Infinity): Promise<ByteFile> {
-    const file = await this.#find(name);
-    if (file === null) throw missingFile(this.name, name);
-    if (file.bytes > maxBytes) {
+/** A file of the user's disk, which may change or vanish after it was chosen. */
+const pickedFile = (name: string, blob: Blob): ByteFile => ({
+  ...byteFile(name, blob),
+  read: async (begin, end) => {
+    try {
+      return new Uint8Array(await blob.slice(begin, end).arrayBuffer());
+    } catch (cause) {
       throw new GorpError(
-        'weights/too-large',
-        `${name} takes ${formatBytes(file.bytes)}; the limit for this file is ${formatBytes(maxBytes)}.`,
-        'Choose a model folder with Hugging Face files.',
+        'weights/file-changed',
+        `${name} can no longer be read: it was changed, moved or removed after you chose it.`,
+        'Choose the folder or its files again.',
+        { cause },
       );
     }
-    return file;
-  }
-
-  async peek(name: string): Promise<PeekedFile> {
-    return { ...(await this.file(name)), isWhole: true };
-  }
-
-  optionalFile(name: string): Promise<ByteFile | null> {
-    return this.#find(name);
-  }
-
-  has(name: string): Promise<boolean> {
-    return Promise.resolve(this.#blobs.has(name));
-  }
-
-  expectWeights(weights: readonly string[]): Promise<void> {
-    const names = [...this.#blobs.keys()];
-    if (weights.every((name) => this.#blobs.has(name))) return Promise.resolve();
-    if (names.some((name) => name.endsWith('.safetensors') || name.endsWith('.safetensors.index.json'))) {
-      return Promise.resolve();
-    }
-    return Promise.reject(
-      noSafetensors(
-        this.name,
-        names.filter((name) => /\.(?:bin|h5|msgpack|gguf|pt)$/.test(name)),
-      ),
-    );
-  }
-
-  discard(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  #find(name: string): Promise<ByteFile | null> {
-    const blob = this.#blobs.get(name);
-    if (blob === undefined) return Promise.resolve(null);
-    const read = async (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> => {
-      try {
-        return new Uint8Array(await blob.slice(begin, end).arrayBuffer());
-      } catch (cause) {
-        throw new GorpError(
-          'weights/file-changed',
-          `${name} can no longer be read: it was changed, moved or removed after you chose it.`,
-          'Choose the folder or its files again.',
-          { cause },
-        );
-      }
-    };
-    return Promise.resolve({ name, bytes: blob.size, read, discard: () => Promise.resolve() });
-  }
-}
+  },
+});
