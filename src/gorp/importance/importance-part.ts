@@ -253,6 +253,11 @@ export class Importance implements Part {
     return 2 * this.#terms.reduce((sum, { onA, onB }) => sum + onA.bytes + onB.bytes, 0);
   }
 
+  /** At the end of a task F_t, and F and the anchors as they were and as they are: five where the state has two. */
+  hostBytes(): number {
+    return (5 / 2) * this.savedBytes();
+  }
+
   reserve({ pairs }: Reservation): void {
     this.#drop();
     if (pairs > 0) this.#place();

@@ -295,6 +295,13 @@ test('a pass over a single example is planned for importances, and for no other 
   const [{ single, step }, { B }] = [ewc.effort, planned.work.batch];
   expect((single?.operations ?? 0) / step.operations).toBeCloseTo(1 / B, 1);
   expect(plain.effort.single).toBeNull();
+  // Of the second task: importances and anchors in f64, the former thrice.
+  const later = await planMemory({
+    ...planned,
+    method: startingMethod('embedded', 'ewc'),
+    work: { ...planned.work, tasks: 2 },
+  });
+  expect(later.host / (later.checkpoint - ewc.memory.checkpoint)).toBeCloseTo(2.5, 6);
 });
 
 test('every setting that should save memory does', async () => {
