@@ -1,3 +1,4 @@
+import { PlainTable } from '../ui/blocks.tsx';
 import { createElement, type PointerEvent, type ReactElement, useMemo, useRef, useState } from 'react';
 import { axisOver, axisScale, linearScale, linePath } from '../../charts/axis.ts';
 import { type Chart, type ChartStyle, drawChart, MARGIN, type SvgNode, SERIES_COLORS } from '../../charts/chart.ts';
@@ -263,44 +264,12 @@ function drawn({ tag, attributes, children }: SvgNode): ReactElement {
   return createElement(tag, attributes, ...inner);
 }
 
-/** A cell's whole text, if the cell may be too narrow for it. */
-const full = (text: string): string | undefined => (text.length > 24 ? text : undefined);
-
 function Table({ caption, columns, rows }: ChartTable) {
   const [open, setOpen] = useState(false);
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary className={styles.summary}>{caption} as a table</summary>
-      {open && (
-        <div className="scroll box tall" tabIndex={0} role="region" aria-label={caption}>
-          <table className="table numbers">
-            <caption className="hidden-visually">{caption}</caption>
-            <thead>
-              <tr>
-                {columns.map((column) => (
-                  <th key={column} scope="col" title={full(column)}>
-                    {column}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {rows().map(([head, ...cells], index) => (
-                <tr key={index}>
-                  <th scope="row" title={full(head)}>
-                    {head}
-                  </th>
-                  {cells.map((cell, column) => (
-                    <td key={column} title={full(cell)}>
-                      {cell}
-                    </td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      {open && <PlainTable label={caption} head={columns} rows={rows()} box="box tall" />}
     </details>
   );
 }

@@ -5,7 +5,7 @@ import { changesOf, type Offer, type SetUp } from '../state/set-up.ts';
 import { draftIssues } from '../state/validate.ts';
 import { CopyLink, PickFiles } from '../ui/controls.tsx';
 import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
-import { ErrorLine, ErrorText } from '../ui/blocks.tsx';
+import { ErrorLine, ErrorText, PlainTable } from '../ui/blocks.tsx';
 import { NONE } from '../ui/format.ts';
 import styles from './form.module.css';
 
@@ -86,29 +86,21 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
         {lacksModel && ' Its model is on someone else’s disk, so yours stays.'}
       </p>
       {changes.length > 0 && (
-        <div className="scroll box tall" tabIndex={0} role="region" aria-label="What would change">
-          <table className={`table ${styles.changes}`}>
-            <caption className="hidden-visually">What would change</caption>
-            <thead>
-              <tr>
-                <th scope="col">Setting</th>
-                <th scope="col">Now</th>
-                <th scope="col">Then</th>
-              </tr>
-            </thead>
-            <tbody>
-              {changes.map(({ path, name, now, then }) => (
-                <tr key={path}>
-                  <th scope="row" title={path}>
-                    {name}
-                  </th>
-                  <td className="muted">{now ?? NONE}</td>
-                  <td>{then ?? NONE}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <PlainTable
+          label="What would change"
+          head={['Setting', 'Now', 'Then']}
+          rows={changes.map(({ path, name, now, then }) => [
+            <span key={path} title={path}>
+              {name}
+            </span>,
+            <span key="now" className="muted">
+              {now ?? NONE}
+            </span>,
+            then ?? NONE,
+          ])}
+          className={styles.changes}
+          box="box tall"
+        />
       )}
       {issues.length > 0 && (
         <div className="notice warn small" data-testid="offer-issues">

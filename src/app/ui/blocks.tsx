@@ -33,6 +33,58 @@ export function Section({ title, note, tools, testId, level = 2, children }: Sec
   );
 }
 
+/** Texts above this length may be cut in a table of numbers, which shows them whole on hover. */
+const LONG = 24;
+
+interface PlainTableProps {
+  /** The table's name, for screen readers. */
+  label: string;
+  head: readonly ReactNode[];
+  /** The first cell of each is its head. */
+  rows: readonly (readonly ReactNode[])[];
+  /** Of the table; by default `numbers`, with short cells of one line. */
+  className?: string;
+  /** Of the box that scrolls it. */
+  box?: string;
+  testId?: string;
+}
+
+/** A table to read, which scrolls by itself. */
+export function PlainTable({ label, head, rows, className = 'numbers', box = '', testId }: PlainTableProps) {
+  const whole = (cell: ReactNode): string | undefined =>
+    className === 'numbers' && typeof cell === 'string' && cell.length > LONG ? cell : undefined;
+  return (
+    <div className={`scroll ${box}`} tabIndex={0} role="region" aria-label={label}>
+      <table className={`table ${className}`} data-testid={testId}>
+        <caption className="hidden-visually">{label}</caption>
+        <thead>
+          <tr>
+            {head.map((cell, column) => (
+              <th key={column} scope="col" title={whole(cell)}>
+                {cell}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(([name, ...cells], row) => (
+            <tr key={row}>
+              <th scope="row" title={whole(name)}>
+                {name}
+              </th>
+              {cells.map((cell, column) => (
+                <td key={column} title={whole(cell)}>
+                  {cell}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
 /** An error as the page shows it everywhere: what happened, what to do, and its stable code. */
 export function ErrorText({ error, title }: { error: ErrorReport; title?: string }) {
   return (

@@ -9,7 +9,7 @@ import { PairedDifferences } from './PairedDifferences.tsx';
 import { Plane } from './Plane.tsx';
 import { AccuracyOverlay, PerformanceOverlay, SpacesOverlay } from './RoundOverlays.tsx';
 import { type SettingsGroup, groupsOf } from './settings-groups.ts';
-import { Section } from '../../ui/blocks.tsx';
+import { PlainTable, Section } from '../../ui/blocks.tsx';
 import { Segmented } from '../../ui/controls.tsx';
 import type { TaskReport } from '../../../run/results/results.ts';
 import { type ReportBlock, type StudyReport, openingBlocks, partBlocks } from '../../../run/results/study-report.ts';
@@ -135,31 +135,5 @@ const plain = (text: string): string => text.replaceAll(/`|\*\*/g, '');
 function Block({ block, label }: { block: ReportBlock; label: string }) {
   if ('heading' in block) return <h3 className="spaced">{block.heading}</h3>;
   if ('text' in block) return <p className="spaced">{plain(block.text)}</p>;
-  const { head, rows } = block;
-  return (
-    <div className="scroll spaced" tabIndex={0} role="region" aria-label={label}>
-      <table className="table numbers">
-        <caption className="hidden-visually">{label}</caption>
-        <thead>
-          <tr>
-            {head.map((cell, i) => (
-              <th key={i} scope="col">
-                {cell}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(([name, ...cells], i) => (
-            <tr key={i}>
-              <th scope="row">{name}</th>
-              {cells.map((cell, j) => (
-                <td key={j}>{cell}</td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+  return <PlainTable label={label} head={block.head} rows={block.rows} box="spaced" />;
 }

@@ -16,7 +16,7 @@ import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, type ScoreView } from '../../state/scores.ts';
 import { Choice } from '../../ui/controls.tsx';
 import { download } from '../../ui/download.ts';
-import { Section } from '../../ui/blocks.tsx';
+import { PlainTable, Section } from '../../ui/blocks.tsx';
 import type { SettingsGroup } from './settings-groups.ts';
 
 /** A group compared with another, run by run. */
@@ -130,34 +130,17 @@ export function PairedDifferences({ groups }: { groups: readonly SettingsGroup[]
       {contrasts.length === 0 ? (
         <p className="about">No other setting has a run on the same seed and order.</p>
       ) : (
-        <div className="scroll" tabIndex={0} role="region" aria-label="AP less that of each other">
-          <table className="table numbers">
-            <caption className="hidden-visually">AP of {one.name} less that of each other</caption>
-            <thead>
-              <tr>
-                {['Less', 'Difference of AP', 'Pairs', 'p', 'Holm p'].map((head) => (
-                  <th key={head} scope="col">
-                    {head}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {contrasts.map((contrast) => (
-                <tr key={contrast.name}>
-                  <th scope="row">{contrast.name}</th>
-                  <td>{differenceText(contrast)}</td>
-                  <td>{contrast.pairs}</td>
-                  <td>
-                    {pText(contrast.p)}
-                    {contrast.by === 'answers' && ' (answers)'}
-                  </td>
-                  <td>{pText(contrast.holmP)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <PlainTable
+          label={`AP of ${one.name} less that of each other`}
+          head={['Less', 'Difference of AP', 'Pairs', 'p', 'Holm p']}
+          rows={contrasts.map((contrast) => [
+            contrast.name,
+            differenceText(contrast),
+            contrast.pairs,
+            pText(contrast.p) + (contrast.by === 'answers' ? ' (answers)' : ''),
+            pText(contrast.holmP),
+          ])}
+        />
       )}
       <div className="buttons spaced">
         <button

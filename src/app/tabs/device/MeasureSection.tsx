@@ -4,7 +4,7 @@ import { markdownBlocks } from '../../../base/markdown.ts';
 import { type BenchReport, measuredName, type Outcome, reportJson, reportText } from '../../../bench/report.ts';
 import { isMeasuring, type Measurement, measuringObstacle } from '../../state/device.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import { ErrorText, ProgressBar, Section } from '../../ui/blocks.tsx';
+import { ErrorText, PlainTable, ProgressBar, Section } from '../../ui/blocks.tsx';
 import { downloadText } from '../../ui/download.ts';
 import { duration, moment } from '../../ui/format.ts';
 import styles from './device.module.css';
@@ -217,29 +217,13 @@ function Measured({ outcome }: { outcome: Extract<Outcome, { status: 'measured' 
             {block.text}
           </p>
         ) : (
-          <div key={i} className="scroll box spaced" tabIndex={0} role="region" aria-label={name}>
-            <table className="table numbers">
-              <thead>
-                <tr>
-                  {block.head.map((cell, column) => (
-                    <th key={column} scope="col">
-                      {cell}
-                    </th>
-                  ))}
-                </tr>
-              </thead>
-              <tbody>
-                {block.rows.map(([head, ...cells], row) => (
-                  <tr key={row}>
-                    <th scope="row">{head}</th>
-                    {cells.map((cell, column) => (
-                      <td key={column}>{cell.replaceAll('**', '')}</td>
-                    ))}
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <PlainTable
+            key={i}
+            label={name}
+            head={block.head}
+            rows={block.rows.map((row) => row.map((cell) => cell.replaceAll('**', '')))}
+            box="box spaced"
+          />
         ),
       )}
       <p className="about">Took {duration(seconds)}.</p>

@@ -3,7 +3,7 @@ import { ScoreTool } from '../../shared/score-tools.tsx';
 import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
-import { Section } from '../../ui/blocks.tsx';
+import { PlainTable, Section } from '../../ui/blocks.tsx';
 import { CopyLink, PickFiles, Unread } from '../../ui/controls.tsx';
 import { downloadResults } from '../../ui/download.ts';
 import { bytes, NONE, whole } from '../../ui/format.ts';
@@ -264,33 +264,13 @@ function AveragesTable({ name, about, columns, rows, source }: PublishedAverages
       <p className="about">
         {name}: {about}
       </p>
-      <div className="scroll" tabIndex={0} role="region" aria-label={`Table of published averages, ${name}`}>
-        <table className={`table ${styles.published}`} data-testid="published">
-          <caption className="hidden-visually">Published averages, {name}</caption>
-          <thead>
-            <tr>
-              <th scope="col">Method</th>
-              {columns.map((column, i) => (
-                <th key={i} scope="col" className="number">
-                  {column}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map(([method, ...values]) => (
-              <tr key={method}>
-                <th scope="row">{method}</th>
-                {values.map((value, i) => (
-                  <td key={i} className="number">
-                    {fixed(value)}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <PlainTable
+        label={`Published averages, ${name}`}
+        head={['Method', ...columns]}
+        rows={rows.map(([method, ...values]) => [method, ...values.map(fixed)])}
+        className={styles.published}
+        testId="published"
+      />
       <p className={`help ${styles.source}`}>{source}</p>
     </div>
   );

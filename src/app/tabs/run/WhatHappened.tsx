@@ -19,7 +19,7 @@ import { sameWith } from '../../state/queue.ts';
 import { isActive } from '../../state/run-state.ts';
 import { scoreText, sharesOf } from '../../state/scores.ts';
 import { listed, roundBefore, storyOf, type TaskSentence } from '../../state/story.ts';
-import { ErrorLine, Section } from '../../ui/blocks.tsx';
+import { ErrorLine, PlainTable, Section } from '../../ui/blocks.tsx';
 import { significant } from '../../ui/format.ts';
 import { withTerms } from '../../ui/terms.tsx';
 import styles from './run.module.css';
@@ -36,29 +36,12 @@ function KeptQuestions({ results }: { results: Results }) {
       {lost.length > 0 && (
         <details>
           <summary>{lost.length === 1 ? 'The one that it lost' : `The ${lost.length} that it lost`}</summary>
-          <div className="scroll" tabIndex={0} role="region" aria-label="Questions that it lost">
-            <table className="table">
-              <caption className="hidden-visually">
-                Questions that the model answered rightly before and not now
-              </caption>
-              <thead>
-                <tr>
-                  <th scope="col">question</th>
-                  <th scope="col">before training</th>
-                  <th scope="col">now</th>
-                </tr>
-              </thead>
-              <tbody>
-                {lost.map(({ question, before, after }) => (
-                  <tr key={question}>
-                    <th scope="row">{question}</th>
-                    <td>{before}</td>
-                    <td>{after}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <PlainTable
+            label="Questions that the model answered rightly before and not now"
+            head={['question', 'before training', 'now']}
+            rows={lost.map(({ question, before, after }) => [question, before, after])}
+            className=""
+          />
         </details>
       )}
     </div>
