@@ -33,6 +33,28 @@ export function Section({ title, note, tools, testId, level = 2, children }: Sec
   );
 }
 
+interface FactProps {
+  name: string;
+  value: string;
+  note?: string;
+  title?: string | undefined;
+  /** Whether the note says that something is wrong. */
+  warn?: boolean;
+}
+
+/** A value with its name, in a list of facts. */
+export function Fact({ name, value, note = '', title, warn = false }: FactProps) {
+  return (
+    <div title={title}>
+      <dt>{name}</dt>
+      <dd>
+        {value}
+        {note !== '' && <span className={`small ${warn ? 'bad' : 'muted'}`}> {note}</span>}
+      </dd>
+    </div>
+  );
+}
+
 /** Texts above this length may be cut in a table of numbers, which shows them whole on hover. */
 const LONG = 24;
 

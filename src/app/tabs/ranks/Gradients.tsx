@@ -5,7 +5,7 @@ import { planOf } from '../../../methods/registry.ts';
 import { ChartDrawing, seriesColor, Sparkline } from '../../charts/Figure.tsx';
 import { SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePageState } from '../../state/page-context.tsx';
-import { Section } from '../../ui/blocks.tsx';
+import { Fact, Section } from '../../ui/blocks.tsx';
 import { percent, significant } from '../../ui/format.ts';
 import { withTerms } from '../../ui/terms.tsx';
 import styles from './ranks.module.css';
@@ -56,25 +56,6 @@ export function LayerSummary() {
         />
       )}
     </dl>
-  );
-}
-
-interface Props {
-  name: string;
-  value: string;
-  note: string;
-  title: string;
-  warn?: boolean;
-}
-
-function Fact({ name, value, note, title, warn = false }: Props) {
-  return (
-    <div title={title} data-warn={warn}>
-      <dt>{name}</dt>
-      <dd>
-        <span className={styles.fact}>{value}</span> <span className="muted small">{note}</span>
-      </dd>
-    </div>
   );
 }
 

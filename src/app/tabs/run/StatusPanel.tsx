@@ -13,7 +13,7 @@ import { methodTitle } from '../../../methods/registry.ts';
 import { isActive, type PageRun } from '../../state/run-state.ts';
 import { AskTwice } from '../../ui/controls.tsx';
 import { phaseText, roundShares, whereText } from '../../state/phase.ts';
-import { Filled, ProgressBar } from '../../ui/blocks.tsx';
+import { Fact, Filled, ProgressBar } from '../../ui/blocks.tsx';
 import styles from './run.module.css';
 
 /** Where the run is; once it has ended, also the ways on. */
@@ -143,25 +143,6 @@ function MemoryFact({ run: { status, memory, memoryPlan, results } }: { run: Pag
 function speedOf({ promptTokens, promptSeconds, answerTokens, answerSeconds }: TestTime) {
   if (promptSeconds === 0) return null;
   return { read: promptTokens / promptSeconds, written: answerSeconds > 0 ? answerTokens / answerSeconds : 0 };
-}
-
-interface FactProps {
-  name: string;
-  value: string;
-  note?: string;
-  title?: string | undefined;
-}
-
-function Fact({ name, value, note = '', title }: FactProps) {
-  return (
-    <div title={title}>
-      <dt>{name}</dt>
-      <dd>
-        {value}
-        {note !== '' && <span className="muted small"> {note}</span>}
-      </dd>
-    </div>
-  );
 }
 
 /** One bar per round, as long as its share of the steps and filled as they are done; below, the current phase. */
