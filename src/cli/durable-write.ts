@@ -65,6 +65,32 @@ export async function writeFolderDurably(path: string, fill: (draft: string) => 
 }
 
 /**
+ * Moves files into a folder, in their order, once all are written.
+ *
+ * @param fill writes the files into the folder it is given.
+ */
+export async function writeTogetherDurably(
+  folder: string,
+  paths: readonly string[],
+  fill: (draft: string) => Promise<void>,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const draft = draftOf(join(folder, paths.at(-1) ?? ''));
+  try {
+    await mkdir(draft);
+    await fill(draft);
+    for (const path of paths) {
+      const target = join(folder, path);
+      await mkdir(dirname(target), { recursive: true });
+      await rename(join(draft, path), target);
+    }
+    for (const parent of new Set(paths.map((path) => dirname(join(folder, path))))) await flushFolder(parent);
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/**
  * Removes the drafts that killed processes left in a folder and below, and puts back a folder whose replacement did not
  * come. No process may be writing there.
  */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -34,6 +34,17 @@ describe('gorp-web export', () => {
     await expect(exportModel(['--model', 'embedded', '--out', out])).rejects.toMatchObject({
       code: 'run/out-is-taken',
     });
+  });
+
+  it('replaces no file', async () => {
+    const own = join(folder, 'tokenizer_config.json');
+    writeFileSync(own, 'Mine.');
+    await expect(exportModel(['--model', 'embedded', '--out', folder])).rejects.toMatchObject({
+      code: 'run/out-is-taken',
+      message: expect.stringContaining('tokenizer_config.json') as string,
+    });
+    expect(readdirSync(folder)).toEqual(['tokenizer_config.json']);
+    expect(readFileSync(own, 'utf8')).toBe('Mine.');
   });
 
   it.each([

@@ -20,7 +20,7 @@ import { asArgument, noPositionals, oneOf, readArguments, refuseOptions } from '
 import { EXIT, UsageError } from './exit.ts';
 import { nodeDeviceHost } from './host.ts';
 import { openShown, openTrainedModel } from './named-models.ts';
-import { writeFiles } from './round-folder.ts';
+import { writeTogether } from './round-folder.ts';
 import { Terminal } from './terminal.ts';
 import { openTaught } from './taught-model.ts';
 
@@ -82,7 +82,6 @@ export async function exportModel(args: string[]): Promise<number> {
     if (answers && opened.saved) checkComparable(opened.saved); // before anything is written or computed
     if (out !== undefined) {
       const files = await ggufExport(source, opened, adapter ? null : dtype);
-      checkFree(out, pathsOf(files));
       await writeAll(out, files, terminal);
       terminal.event({ type: 'exported', format, out, ...(adapter ? { adapter } : { dtype }), files: pathsOf(files) });
     }
@@ -99,10 +98,10 @@ export async function exportModel(args: string[]): Promise<number> {
   }
   if (out === undefined) throw new UsageError('export needs --out.');
   const dtype = oneOf('--dtype', values.dtype ?? 'f32', ONNX_DTYPES);
-  checkFree(out, ['config.json']);
+  checkFree(out, ['config.json']); // before anything is downloaded
   const { saved, base } = await openSource(source);
   const files = [...(await onnxFiles(base, dtype, saved)), ...(saved ? [await cardOf(saved, base, 'onnx')] : [])];
-  // config.json last: if writing is interrupted, a folder without it does not pass for a model.
+  // config.json last: a folder without it does not pass for a model.
   await writeAll(out, [...files].reverse(), terminal);
   const tooLarge = whyTooLarge(base.config, dtype);
   terminal.event({ type: 'exported', out, dtype, files: pathsOf(files), fitsOnnxruntimeWeb: tooLarge === null });
@@ -112,17 +111,17 @@ export async function exportModel(args: string[]): Promise<number> {
 
 /** @throws GorpError `run/out-is-taken` if the folder has one of the files. */
 function checkFree(out: string, paths: readonly string[]): void {
-  if (!paths.some((path) => existsSync(join(out, path)))) return;
-  throw new GorpError('run/out-is-taken', `${out} has a model already.`, 'Name another folder with --out.');
+  const taken = paths.find((path) => existsSync(join(out, path)));
+  if (taken === undefined) return;
+  throw new GorpError('run/out-is-taken', `${out} has a file ${taken} already.`, 'Name another folder with --out.');
 }
 
 const pathsOf = (files: readonly OutputFile[]): string[] => files.map(({ path }) => path);
 
+/** @throws GorpError `run/out-is-taken`, `store/failed`. */
 async function writeAll(out: string, files: readonly OutputFile[], terminal: Terminal): Promise<void> {
-  for (const file of files) {
-    terminal.live(`Writing ${file.path}`);
-    await writeFiles(out, [file]);
-  }
+  checkFree(out, pathsOf(files));
+  await writeTogether(out, files, (path) => terminal.live(`Writing ${path}`));
   terminal.result(`Wrote ${pathsOf(files).join(', ')} to ${out}.`);
 }
 
@@ -203,7 +202,7 @@ export async function merge(args: string[]): Promise<number> {
   const { round, out } = values;
   if (round === undefined || out === undefined) throw new UsageError('merge needs --round and --out.');
   const terminal = new Terminal(values.json);
-  checkFree(out, ['config.json']);
+  checkFree(out, ['config.json']); // before anything is downloaded
   const { round: saved } = await openTaught(round);
   const base = await openTrainedModel(saved, values.model, terminal);
   const merged = await mergedModelFiles(base, saved);

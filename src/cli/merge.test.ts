@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -8,9 +8,8 @@ import { tinySettings } from '../testing/tiny-run.ts';
 import { mergedModelFiles } from '../weights/exports/merge.ts';
 import { merge } from './export.ts';
 import { openNamedModel } from './named-models.ts';
-import { writeFiles, writeRound } from './round-folder.ts';
+import { writeFiles, writeRound, writeText } from './round-folder.ts';
 
-const WEIGHTS = 'model.safetensors';
 const UNCHANGED = { scaling: 1, adapter: () => Promise.resolve(undefined), weights: () => Promise.resolve(undefined) };
 
 let folder: string;
@@ -35,21 +34,22 @@ async function trainedRound(): Promise<string> {
   return join(folder, 'run', 'logs_and_outputs', 'order_custom', 'outputs', '1-gloss');
 }
 
-test('a merge that fails halfway leaves no model, and one with another base model is refused', async () => {
+test('a merge replaces no file, and one with another base model is refused', async () => {
   const round = await trainedRound();
   const [out, again] = [join(folder, 'out'), join(folder, 'again')];
-  const inTheWay = join(out, WEIGHTS);
-  await mkdir(inTheWay, { recursive: true });
+  const own = join(out, 'README.md');
+  await writeText(own, 'Mine.');
   await expect(merge(['--round', round, '--out', out])).rejects.toMatchObject({
-    code: 'store/failed',
-    message: expect.stringContaining(WEIGHTS) as string,
+    code: 'run/out-is-taken',
+    message: expect.stringContaining('README.md') as string,
   });
-  expect(await readdir(out), 'a folder without config.json is no model').not.toContain('config.json');
+  expect(await readdir(out), 'nothing is written').toEqual(['README.md']);
+  expect(await readFile(own, 'utf8')).toBe('Mine.');
 
-  await rm(inTheWay, { recursive: true });
+  await rm(own);
   const run = ['--round', join(folder, 'run')]; // its last model
-  expect(await merge([...run, '--out', out]), 'the same command can be repeated').toBe(0);
-  expect(await readdir(out)).toEqual(expect.arrayContaining(['config.json', WEIGHTS]));
+  expect(await merge([...run, '--out', out])).toBe(0);
+  expect(await readdir(out)).toEqual(expect.arrayContaining(['README.md', 'config.json', 'model.safetensors']));
   await expect(merge(['--round', round, '--out', out])).rejects.toMatchObject({ code: 'run/out-is-taken' });
 
   // The merged model has other weights than the one that the round was trained on.

@@ -7,7 +7,7 @@ import type { Results } from '../run/results/results.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { isAbsence } from '../weights/model-folder.ts';
 import { DiskFolder } from './disk-folder.ts';
-import { writeDurably, writeFolderDurably } from './durable-write.ts';
+import { writeDurably, writeFolderDurably, writeTogetherDurably } from './durable-write.ts';
 
 /**
  * Writes files into a folder, each under a temporary name until it is complete and on disk, so that none is ever
@@ -21,6 +21,30 @@ export async function writeFiles(folder: string, files: readonly OutputFile[]): 
     await named(target, () => writeDurably(target, content()));
   }
 }
+
+/**
+ * Writes files that belong together: they move into the folder, in their order, once all are complete and on disk.
+ *
+ * @param onFile hears of each file before it is written.
+ * @throws GorpError `store/failed`, naming the file or the folder.
+ */
+export const writeTogether = (
+  folder: string,
+  files: readonly OutputFile[],
+  onFile: (path: string) => void,
+): Promise<void> =>
+  named(folder, () =>
+    writeTogetherDurably(
+      folder,
+      files.map(({ path }) => path),
+      async (draft) => {
+        for (const file of files) {
+          onFile(file.path);
+          await writeFiles(draft, [file]);
+        }
+      },
+    ),
+  );
 
 /** Writes a text in one piece, replacing the file. @throws GorpError `store/failed`. */
 export const writeText = (path: string, text: string): Promise<void> => named(path, () => writeDurably(path, text));

@@ -1,0 +1,33 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type OutputFile, textFile } from '../weights/exports/output-file.ts';
+import { writeTogether } from './round-folder.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'round-folder-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const fails: OutputFile = {
+  path: 'config.json',
+  content: () => {
+    throw new Error('The disk is full');
+  },
+};
+
+test('of files that belong together none is there before all are complete', async () => {
+  const weights = textFile('deep/weights', () => '1');
+  const heard: string[] = [];
+  await expect(writeTogether(folder, [weights, fails], (path) => heard.push(path))).rejects.toMatchObject({
+    code: 'store/failed',
+    message: expect.stringContaining('The disk is full') as string,
+  });
+  expect(heard).toEqual(['deep/weights', 'config.json']);
+  expect(await readdir(folder), 'nor a draft').toEqual([]);
+
+  await writeTogether(folder, [weights, textFile('config.json', () => '{}')], () => undefined);
+  expect((await readdir(folder, { recursive: true })).sort()).toEqual(['config.json', 'deep', join('deep', 'weights')]);
+});
