@@ -1,10 +1,10 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { embeddedSettings } from '../run/planning/presets.ts';
 import type { Results } from '../run/results/results.ts';
-import { eventFileName, logFiles } from '../run/results/run-log.ts';
+import { eventFileName, LOG_FILE, logFiles, TABLE_FILES } from '../run/results/run-log.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
 import { scriptedRun } from '../testing/scripted-run.ts';
 import { LogFolder } from './log-folder.ts';
@@ -51,4 +51,23 @@ test('the log of another run is refused, and the same run writes its own again',
   });
   await written(results);
   expect(await readFile(join(folder, eventFileName(results)))).toEqual(before);
+});
+
+test.each([LOG_FILE, ...TABLE_FILES])('a file %s of another program is refused', async (file) => {
+  await writeFile(join(folder, file), 'Mine.');
+  for (const resumed of [null, events.reduce<Results | null>((before, event) => fold(before, event), null)]) {
+    await expect(LogFolder.open(folder, resumed)).rejects.toMatchObject({
+      code: 'run/log-is-taken',
+      message: expect.stringContaining(file) as string,
+    });
+  }
+});
+
+test('a file in place of the folder is refused with what to do', async () => {
+  const file = join(folder, 'log');
+  await writeFile(file, 'Mine.');
+  await expect(LogFolder.open(file, null)).rejects.toMatchObject({
+    code: 'store/failed',
+    message: expect.stringContaining(file) as string,
+  });
 });

@@ -14,10 +14,11 @@ import {
   LOG_FILE,
   logColumns,
   RunLog,
+  TABLE_FILES,
   tableFiles,
 } from '../run/results/run-log.ts';
 import { csvLine } from '../base/visible.ts';
-import { writeFiles } from './round-folder.ts';
+import { named, writeFiles } from './round-folder.ts';
 
 /**
  * Writes what a run measures into a folder while it goes on: an event file of TensorBoard and a wide CSV, to which it
@@ -39,16 +40,20 @@ export class LogFolder {
    * Opens a folder for the log of a run.
    *
    * @param resumed results of the run that goes on; null for a new run.
-   * @throws GorpError `run/log-is-taken` if it has the log of another run, `store/failed`.
+   * @throws GorpError `run/log-is-taken` if it has files of another run or program, `store/failed`.
    */
   static async open(folder: string, resumed: Results | null): Promise<LogFolder> {
-    await mkdir(folder, { recursive: true });
+    const there = await named(folder, async () => {
+      await mkdir(folder, { recursive: true });
+      return readdir(folder);
+    });
     const own = resumed === null ? null : eventFileName(resumed);
-    const other = (await readdir(folder)).find((file) => file.startsWith(EVENT_FILES) && file !== own);
+    const replaced = own !== null && there.includes(own) ? [] : [LOG_FILE, ...TABLE_FILES];
+    const other = there.find((file) => (file.startsWith(EVENT_FILES) && file !== own) || replaced.includes(file));
     if (other !== undefined) {
       throw new GorpError(
         'run/log-is-taken',
-        `${folder} has the log of another run, ${other}.`,
+        `${folder} has ${other}, which is not of this run.`,
         'Name a folder of its own with --log. TensorBoard shows the runs of all folders below the one it is given.',
       );
     }

@@ -105,10 +105,13 @@ export function logFiles(results: Results): OutputFile[] {
   ];
 }
 
+/** Names of those that are written once a run has ended. */
+export const TABLE_FILES = ['trainer_state.json', 'eval_results.csv'] as const;
+
 /** Those that are written once a run has ended. */
 export const tableFiles = (results: Results): OutputFile[] => [
-  textFile('trainer_state.json', () => `${JSON.stringify(trainerState(results), null, 2)}\n`),
-  textFile('eval_results.csv', () => evaluationTable(results)),
+  textFile(TABLE_FILES[0], () => `${JSON.stringify(trainerState(results), null, 2)}\n`),
+  textFile(TABLE_FILES[1], () => evaluationTable(results)),
 ];
 
 export const LOG_FILE = 'log.csv';
