@@ -7,7 +7,7 @@ import { type SavedRound, checkSettings } from '../run/files/saved-round.ts';
 import { CHECKPOINT_FILE, ROUND_FILE } from '../run/files/layout.ts';
 import { openCheckpoint, type SavedRun } from '../run/files/saved-run.ts';
 import { type Results, ResultsSchema } from '../run/results/results.ts';
-import type { RunSettings } from '../run/settings/settings.ts';
+import { type RunSettings, watching } from '../run/settings/settings.ts';
 import { type Change, commandWith, isGiven } from './arguments.ts';
 import { CheckpointFolder, CHECKPOINTS } from './checkpoint-folder.ts';
 import { UsageError } from './exit.ts';
@@ -19,6 +19,7 @@ import {
   givenTasks,
   SETTINGS_OPTIONS,
   type SettingsValues,
+  watchedTasks,
   withGivenText,
 } from './run-settings.ts';
 
@@ -120,12 +121,14 @@ const FILE_OPTIONS: readonly string[] = ['task', 'watch'];
  * @throws UsageError for others.
  */
 export async function withFiles(settings: RunSettings, values: SettingsValues, teach?: string): Promise<ChosenRun> {
-  const { tasks, learned, watch, generalText, notes } = await givenTasks(values);
+  const given = await givenTasks(values);
+  const { tasks, learned, generalText, notes } = given;
   const more = learned.find(({ name }) => !settings.order.includes(name))?.name;
   if (more !== undefined && teach !== undefined) throw new UsageError(noTask(more, teach));
-  const foreign = more ?? watch.find((name) => settings.watch?.includes(name) !== true);
+  const foreign = more ?? given.watch.find((name) => settings.watch?.includes(name) !== true);
   if (foreign !== undefined) throw new UsageError(`The run has no task ${foreign}: give the options of its beginning.`);
-  return { settings: withGivenText(settings, generalText), customTasks: tasks, notes };
+  const watch = watchedTasks(settings, values, given);
+  return { settings: withGivenText(watching(settings, watch), generalText), customTasks: tasks, notes };
 }
 
 /**

@@ -195,8 +195,11 @@ describe('a resumed run', () => {
     const path = await qa('mine.jsonl');
     const { settings } = await chooseRun(values({ task: [path], watch: ['kinds'] }));
     const resumed = await withFiles(settings, values({ task: [path] }));
-    expect(resumed.settings).toBe(settings);
+    expect(resumed.settings).toEqual(settings);
     expect(resumed.customTasks.map(({ name }) => name)).toEqual(['mine']);
+    const without = await withFiles(settings, values({ watch: ['none'] }));
+    expect([without.settings.watch, without.settings.training.generalText]).toEqual([undefined, 'none']);
+    expect((await withFiles(settings, values({ watch: ['none', 'kinds'] }))).settings.watch).toEqual(['kinds']);
     await expect(withFiles(settings, values({ watch: ['emoji'] }))).rejects.toThrow(/no task emoji/);
     await expect(withFiles(settings, values({ task: [`${path},name=other`] }))).rejects.toThrow(/no task other/);
   });

@@ -91,8 +91,7 @@ export async function chooseRun(asked: SettingsValues, { readsTasks = true } = {
   const { settings, customTasks } = await chosenOrder(values, learned, sizes, readsTasks);
   const unused = learned.find((name) => !settings.order.includes(name));
   if (unused !== undefined) throw new UsageError(`--order does not name the task ${unused} of --task.`);
-  const { watch: before = [] } = settings;
-  const watch = [...new Set([...(values.watch.includes(NOTHING) ? [] : before), ...given.watch])];
+  const watch = watchedTasks(settings, values, given);
   if (values.tasks !== 'embedded' && ![...settings.order, ...watch].some((name) => benchmarkOf(name) !== undefined)) {
     throw new UsageError(
       `--tasks has no effect here: name tasks of its benchmark with --order (${ORDER_IDS}, or a list).`,
@@ -179,6 +178,13 @@ const isListOfTasks = (order: string): boolean =>
 const NOTHING = 'none';
 /** As a value of `--watch`: the included general text, or with `=` a file in its place. */
 const GENERAL = /^general(?:=(.+))?$/s;
+
+/** The tasks that a run watches: those of its settings, unless `--watch none` leaves them out, and those of `--watch`. */
+export const watchedTasks = (
+  { watch: before = [] }: Pick<RunSettings, 'watch'>,
+  { watch }: Pick<SettingsValues, 'watch'>,
+  given: Pick<GivenTasks, 'watch'>,
+): string[] => [...new Set([...(watch.includes(NOTHING) ? [] : before), ...given.watch])];
 
 /** Settings with the general text that a command line asks for, if it does. */
 export const withGivenText = (settings: RunSettings, given: string | undefined): RunSettings =>

@@ -15,6 +15,7 @@ import { textFile } from '../weights/exports/output-file.ts';
 import { unzipped } from '../weights/exports/unzip.ts';
 import { zipped } from '../weights/exports/zip.ts';
 import { models } from './models.ts';
+import { openTaught, teachingMore } from './taught-model.ts';
 import { train } from './train.ts';
 
 let folder: string;
@@ -388,6 +389,24 @@ test('a model of o-lora that version 7ad49aba saved opens, and is taught more', 
   expect(settings.order).toEqual(['mails', 'pets', 'later']);
   // Its tests were not saved with it then.
   expect(accuracy.exact[3]).toEqual([null, null, expect.any(Number)]);
+});
+
+test('a model that watches a task is taught more without it if --watch none says so', async () => {
+  const model = await openTaught(join('reference', 'saved', '7ad49aba-two-tasks'));
+  const { results } = model.round;
+  const watches = { ...results, settings: { ...results.settings, watch: ['kinds'] } };
+  const watchedWith = async (...watch: string[]): Promise<readonly string[] | undefined> => {
+    const values = { model: '', tasks: 'embedded', order: 'field', task: [], watch, preset: 'full', set: [] };
+    const { settings } = await teachingMore(
+      { ...model, round: { ...model.round, results: watches } },
+      ['--order', 'field'],
+      values,
+    );
+    return settings.watch;
+  };
+  expect(await watchedWith()).toEqual(['kinds']);
+  expect(await watchedWith('none')).toBeUndefined();
+  expect(await watchedWith('none', 'gloss')).toEqual(['gloss']);
 });
 
 test('a run that version 7ad49aba saved resumes, and its results and its order file open', async () => {

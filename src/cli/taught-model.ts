@@ -21,7 +21,14 @@ import { seeNear } from './disk-folder.ts';
 import { lastRound } from './resume.ts';
 import { openNamedOutline } from './named-models.ts';
 import { openRoundFolder, opensIn } from './round-folder.ts';
-import { changed, type ChosenRun, givenTasks, type SettingsValues, withGivenText } from './run-settings.ts';
+import {
+  changed,
+  type ChosenRun,
+  givenTasks,
+  type SettingsValues,
+  watchedTasks,
+  withGivenText,
+} from './run-settings.ts';
 import { renamed, taskNamed } from './task-option.ts';
 
 /** A model that a run has taught, and where it is. */
@@ -84,7 +91,8 @@ export async function teachingMore(
   }
   const { settings } = model.round.results;
   const known = taughtLessons(model).map(({ name }) => name);
-  const { tasks: customTasks, learned, watch: added, generalText, notes } = await givenTasks(values);
+  const given = await givenTasks(values);
+  const { tasks: customTasks, learned, generalText, notes } = given;
   const own = learned.map(({ name }) => name);
   const names = isGiven(args, 'order') ? values.order.split(',').map((name) => taskNamed(name.trim(), own)) : own;
   if (names.length === 0) {
@@ -122,7 +130,7 @@ export async function teachingMore(
     );
   }
   const method = values.method === undefined ? settings.method.name : oneOf('--method', values.method, METHOD_NAMES);
-  const watch = [...new Set([...(settings.watch ?? []), ...added])].filter((name) => !names.includes(name));
+  const watch = watchedTasks(settings, values, given).filter((name) => !names.includes(name));
   const more: RunSettings = {
     ...settings,
     training: { ...settings.training, sourceLength: await promptLength(settings, base) },
