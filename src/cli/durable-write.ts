@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** The name of a file until it is complete: unique across processes and machines. */
 const draftOf = (path: string): string => `${path}.${randomUUID()}.partial`;
@@ -65,7 +65,8 @@ export async function writeFolderDurably(path: string, fill: (draft: string) => 
 }
 
 /**
- * Moves files into a folder, in their order, once all are written.
+ * Moves files into a folder, in their order, once all are written. Removes what killed processes left of them; no other
+ * process may be writing them.
  *
  * @param fill writes the files into the folder it is given.
  */
@@ -75,6 +76,7 @@ export async function writeTogetherDurably(
   fill: (draft: string) => Promise<void>,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
+  for (const path of paths) await removeDraftsOf(join(folder, path));
   const draft = draftOf(join(folder, paths.at(-1) ?? ''));
   try {
     await mkdir(draft);
@@ -105,6 +107,16 @@ export async function removeDrafts(folder: string): Promise<void> {
     const target = path.slice(0, -suffix.length);
     if (kind === 'replaced' && !existsSync(target)) await rename(path, target);
     else await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Removes the drafts of one file that killed processes left. No process may be writing it. */
+export async function removeDraftsOf(path: string): Promise<void> {
+  const folder = dirname(path);
+  for (const name of await readdir(folder).catch(() => [])) {
+    const found = ASIDE.exec(name);
+    if (found?.[1] !== 'partial' || name.slice(0, found.index) !== basename(path)) continue;
+    await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 

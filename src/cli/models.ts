@@ -12,6 +12,7 @@ import type { StoredModel } from '../weights/model-messages.ts';
 import { listModels, removeModel, verifyModel } from '../weights/stored-models.ts';
 import type { WeightStore } from '../weights/store.ts';
 import { readArguments, refuseOptions } from './arguments.ts';
+import { removeDraftsOf } from './durable-write.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { hubAccess, modelsFolder, openModels, openNamedModel } from './named-models.ts';
 import { writeFiles } from './round-folder.ts';
@@ -95,6 +96,7 @@ async function share(path: string, out: string | undefined, withTests: boolean, 
   if (existsSync(out)) throw new GorpError('run/out-is-taken', `${out} exists already.`, 'Name another file.');
   const model = await openTaught(path);
   const files = await sharedFiles(model.open, { withTests });
+  await removeDraftsOf(out);
   await writeFiles(dirname(out), [{ path: basename(out), content: () => zipped(files) }]);
   const tests = model.round.state.lessons.reduce((sum, lesson) => sum + (lesson.tests?.asked.length ?? 0), 0);
   const { size: bytes } = await stat(out);

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -30,4 +30,15 @@ test('of files that belong together none is there before all are complete', asyn
 
   await writeTogether(folder, [weights, textFile('config.json', () => '{}')], () => undefined);
   expect((await readdir(folder, { recursive: true })).sort()).toEqual(['config.json', 'deep', join('deep', 'weights')]);
+});
+
+test('what a killed process left of the files is removed, and nothing else', async () => {
+  const draft = `${crypto.randomUUID()}.partial`;
+  const others = [`config.json.partial`, `notes.${draft}`, `my-config.json.${draft}`].sort();
+  for (const name of [...others, `weights.${draft}`]) await writeFile(join(folder, name), '');
+  await mkdir(join(folder, `config.json.${draft}`));
+  await writeFile(join(folder, `config.json.${draft}`, 'weights'), '');
+  const files = ['weights', 'config.json'].map((path) => textFile(path, () => '{}'));
+  await writeTogether(folder, files, () => undefined);
+  expect((await readdir(folder)).sort()).toEqual([...others, 'config.json', 'weights'].sort());
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { openAsBlob } from 'node:fs';
+import { existsSync, openAsBlob } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -266,7 +266,10 @@ describe('a model in a file for somebody else', () => {
 
   test('holds the texts of its tests only if asked, names no path, and tells what it was taught', async () => {
     const bare = at('bare.zip');
+    const draft = `${bare}.${crypto.randomUUID()}.partial`;
+    await writeFile(draft, ''); // a killed process left it
     expect(await models(['share', at('shared-run'), '--out', bare])).toBe(0);
+    expect(existsSync(draft)).toBe(false);
     expect(said).toContain('without the texts of its 4 tests');
     const [textsIn, textsWith] = await Promise.all([bare, whole].map((file) => manifestIn(file)));
     expect(textsWith).toContain('the bill number');
