@@ -138,14 +138,13 @@ export async function taskOfOption(
     split: options.get('split'),
     rows: options.get('rows'),
   });
-  const header = options.get('header') !== 'no';
-  const likely = previewOf(file, header, null);
-  const asked = options.get('form');
-  const form = asked === undefined ? likely.form : oneOf('form', asked, TASK_FORMS);
   const given = <T>(key: string, use: (value: string) => T, otherwise: T): T => {
     const value = options.get(key);
     return value === undefined ? otherwise : use(value);
   };
+  const header = given('header', (value) => oneOf('header', value, ['yes', 'no']) === 'yes', true);
+  const likely = previewOf(file, header, null);
+  const form = given('form', (value) => oneOf('form', value, TASK_FORMS), likely.form);
   const guess = likelySpec(file, likely, taken);
   const same = (value: string): string => value;
   const usual = form === likely.form ? guess : { ...guess, ...FORM_DEFAULTS[form] };
