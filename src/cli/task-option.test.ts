@@ -24,3 +24,18 @@ test('header is yes or no', async () => {
     await expect(labels(`,header=${other}`)).rejects.toThrow(`header takes one of yes, no; not ${other}.`);
   }
 });
+
+test('an option that does not fit the form is refused', async () => {
+  const task = (options: string): Promise<unknown> => taskOfOption(`${labelled},${options}`, []);
+  for (const [options, refusal] of [
+    ['form=free,merge=pos:nosuch', 'merge goes with form=labels, but the form is free'],
+    ['form=free,drop=nosuch', 'drop goes with form=labels, but the form is free'],
+    ['form=free,chat=last', 'chat goes with form=chat, but the form is free'],
+    ['frame=bare', 'frame goes with form=free, but the form is labels'],
+    ['form=text,answer=label', 'answer goes with form=labels or free, but the form is text'],
+    ['form=chat,input=label', 'input goes with form=labels or free, but the form is chat'],
+  ]) {
+    await expect(task(options), options).rejects.toThrow(refusal);
+  }
+  await task('form=free,frame=bare');
+});

@@ -8,7 +8,7 @@ import { bearerOf, BENCHMARKS } from '../tasks/benchmarks.ts';
 import { makeCustomTask, readLabels, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
 import { doubtText, type LabelDoubt } from '../tasks/doubtful-labels.ts';
 import { EMBEDDED_TEXTS, isEmbedded } from '../tasks/embedded-tasks.ts';
-import { CHAT_ANSWERS, type Relabelled, SCORES, TASK_FORMS } from '../tasks/forms.ts';
+import { CHAT_ANSWERS, type Relabelled, SCORES, TASK_FORMS, type TaskForm } from '../tasks/forms.ts';
 import { FORM_DEFAULTS, likelySpec } from '../tasks/likely-spec.ts';
 import { EMBEDDED_KINDS } from '../tasks/orders.ts';
 import { previewOf, unreadColumns } from '../tasks/preview.ts';
@@ -100,6 +100,16 @@ const KEYS = [
   'score',
 ];
 
+/** Forms of answers for which an option counts; the others count for all. */
+const FORMS_OF: Readonly<Record<string, readonly TaskForm[]>> = {
+  input: ['labels', 'free'],
+  answer: ['labels', 'free'],
+  merge: ['labels'],
+  drop: ['labels'],
+  frame: ['free'],
+  chat: ['chat'],
+};
+
 /** A `--task` option: the path, and what follows it. @throws UsageError. */
 function parseTaskOption(text: string): { path: string; options: ReadonlyMap<string, string> } {
   // A path may hold commas: options begin with one of their keys.
@@ -145,6 +155,11 @@ export async function taskOfOption(
   const header = given('header', (value) => oneOf('header', value, ['yes', 'no']) === 'yes', true);
   const likely = previewOf(file, header, null);
   const form = given('form', (value) => oneOf('form', value, TASK_FORMS), likely.form);
+  const unfit = Object.entries(FORMS_OF).find(([key, forms]) => options.has(key) && !forms.includes(form));
+  if (unfit !== undefined) {
+    const [key, forms] = unfit;
+    throw new UsageError(`--task ${path}: ${key} goes with form=${forms.join(' or ')}, but the form is ${form}.`);
+  }
   const guess = likelySpec(file, likely, taken);
   const same = (value: string): string => value;
   const usual = form === likely.form ? guess : { ...guess, ...FORM_DEFAULTS[form] };
