@@ -101,6 +101,8 @@ test('a command with other options reaches the program as it is', () => {
     '/m',
   ]);
   expect(commandWith('train', args, {})).toMatch(/--out='-odd' /);
+  const plugins = ['--plugin', 'a b.js', '--plugin=c.js', '--json'];
+  expect(commandWith('train', plugins, {})).toMatch(/ train --plugin .a b\.js. --plugin c\.js --json$/);
 });
 
 test('empty variables count as unset', () => {

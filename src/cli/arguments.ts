@@ -9,6 +9,8 @@ type Options = NonNullable<ParseArgsConfig['options']>;
 const COMMON = {
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
+  /** Files that `loadPlugins` has loaded before a command reads its options. */
+  plugin: { type: 'string', multiple: true },
 } as const satisfies Options;
 
 /**
@@ -27,10 +29,11 @@ export type Change = Readonly<Record<string, string | readonly string[] | null>>
 
 /** The command of a person with some options changed, to paste into the shell that called this program. */
 export function commandWith(command: string, args: readonly string[], change: Change): string {
+  const isFlag = (name: string): boolean => Object.hasOwn(COMMON, name) && name !== 'plugin';
   const given: (readonly [name: string, value?: string | undefined])[] = [];
   for (let i = 0; i < args.length; i++) {
     const [, name = '', value] = /^--([^=]+)(?:=(.*))?$/s.exec(args[i]) ?? [];
-    given.push([name, value ?? (Object.hasOwn(COMMON, name) ? undefined : args[++i])]);
+    given.push([name, value ?? (isFlag(name) ? undefined : args[++i])]);
   }
   const kept = given.filter(([name]) => !Object.hasOwn(change, name));
   const added = Object.entries(change).flatMap(([name, values]) => [values ?? []].flat().map((one) => [name, one]));

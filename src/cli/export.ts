@@ -16,7 +16,7 @@ import { templateOf } from '../text/chat-template.ts';
 import { mergedModelFiles } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import { asArgument, noPositionals, oneOf, readArguments, refuseOptions } from './arguments.ts';
+import { commandWith, noPositionals, oneOf, readArguments, refuseOptions } from './arguments.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { nodeDeviceHost } from './host.ts';
 import { openShown, openTrainedModel } from './named-models.ts';
@@ -89,9 +89,8 @@ export async function exportModel(args: string[]): Promise<number> {
     if (saved === undefined || adapter) return EXIT.ok;
     if (answers) await countSame(saved, opened.base, dtype, device, terminal);
     else if (dtype !== 'f32' && testPrompts(saved).length > 0) {
-      const base = model === undefined ? '' : ` --model ${asArgument(model)}`;
       terminal.note(
-        `To count how many of its ${testPrompts(saved).length} test answers stay the same with ${GGUF_WORDS[dtype]}: gorp-web export --round ${asArgument(round ?? '')}${base} --format gguf --dtype ${dtype} --answers`,
+        `To count how many of its ${testPrompts(saved).length} test answers stay the same with ${GGUF_WORDS[dtype]}: ${commandWith('export', args, { out: null })} --answers`,
       );
     }
     return EXIT.ok;

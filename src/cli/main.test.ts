@@ -1,5 +1,5 @@
 import { beforeEach, expect, type MockInstance, test, vi } from 'vitest';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main } from './main.ts';
@@ -60,4 +60,13 @@ test('each command lists its options', async () => {
     expect(textOf(log)).toContain(`Usage: gorp-web ${command}`);
   }
   expect(error).not.toHaveBeenCalled();
+});
+
+test('a command that is suggested loads the same plugins', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gorp-main-'));
+  const file = join(folder, 'plugin.mjs');
+  writeFileSync(file, "export default () => ({ interface: 1, name: 'nothing' });");
+  expect(await main(['train', '--plugin', file, '--base', 'embedded'])).toBe(2);
+  expect(textOf(error)).toContain(` train --plugin ${file} --model embedded`);
+  rmSync(folder, { recursive: true });
 });

@@ -80,7 +80,8 @@ export async function main(args: string[]): Promise<number> {
     return EXIT.ok;
   }
   try {
-    return await command.run(await loadPlugins(given));
+    await loadPlugins(given);
+    return await command.run(given);
   } catch (thrown) {
     if (thrown instanceof UsageError) {
       console.error(`${printable(thrown.message)}\n"gorp-web ${name} --help" lists the options.`);

@@ -20,22 +20,16 @@ export const pluginsOfHost = (): { plugins?: { name: string; sha256: string }[];
 /**
  * Loads the plugins of `--plugin FILE`, which every command takes.
  *
- * @returns the arguments without them.
  * @throws UsageError; GorpError `plugin/…`.
  */
-export async function loadPlugins(args: readonly string[]): Promise<string[]> {
-  const rest: string[] = [];
+export async function loadPlugins(args: readonly string[]): Promise<void> {
   for (let i = 0; i < args.length; i++) {
     const [option, ...value] = args[i].split('=');
-    if (option !== '--plugin') {
-      rest.push(args[i]);
-      continue;
-    }
+    if (option !== '--plugin') continue;
     const file = value.length > 0 ? value.join('=') : args[++i];
     if (file === undefined || file === '') throw new UsageError('--plugin takes a file.');
     await load(file);
   }
-  return rest;
 }
 
 async function load(file: string): Promise<void> {
