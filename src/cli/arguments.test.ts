@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { asArgument, commandWith, readArguments, refuseOptions } from './arguments.ts';
 import { UsageError } from './exit.ts';
+import { cacheFile } from './machine.ts';
 import { hubAccess, modelsFolder } from './named-models.ts';
 
 test('refuses options that would be ignored, by name', () => {
@@ -113,4 +114,5 @@ test('empty variables count as unset', () => {
   });
   expect(modelsFolder({ GORP_WEB_CACHE: '', XDG_CACHE_HOME: '' })).toBe(modelsFolder({}));
   expect(modelsFolder({ GORP_WEB_CACHE: '/cache' })).toBe('/cache');
+  expect(cacheFile('speeds.json', { XDG_CACHE_HOME: '' })).toBe(cacheFile('speeds.json', {}));
 });

@@ -9,9 +9,9 @@ import { writeDurably } from './durable-write.ts';
 /** The platform of a measurement. It names the CPU, since software drivers report only its register width. */
 export const platformName = (): string => [`Node ${process.versions.node}`, cpus().at(0)?.model ?? 'CPU'].join(' on ');
 
-/** A file in the user's cache folder. */
-export const cacheFile = (name: string): string =>
-  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gorp-web', name);
+/** A file or folder in the user's cache folder. Empty variables count as unset. */
+export const cacheFile = (name: string, env: Readonly<Record<string, string | undefined>> = process.env): string =>
+  join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'gorp-web', name);
 
 /** A file of measurements, by device. */
 interface FileStore {

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatBytes } from '../base/units.ts';
@@ -28,6 +27,7 @@ import {
 import { openStore, type WeightStore } from '../weights/store.ts';
 import { DiskFolder } from './disk-folder.ts';
 import { FolderKeyValue } from './key-value-folder.ts';
+import { cacheFile } from './machine.ts';
 
 /** The folder of the embedded models and tasks, in the built package or a checkout. */
 export const embeddedFolder = findEmbedded(dirname(fileURLToPath(import.meta.url)));
@@ -42,7 +42,7 @@ function findEmbedded(from: string): string {
 
 /** Where fetched models are stored: `GORP_WEB_CACHE`, else the user's cache folder. */
 export const modelsFolder = (env: Readonly<Record<string, string | undefined>> = process.env): string =>
-  env['GORP_WEB_CACHE'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'gorp-web', 'models');
+  env['GORP_WEB_CACHE'] || cacheFile('models', env);
 
 /** The fetched models. @throws GorpError `store/failed`. */
 export const openModels = async (): Promise<WeightStore> => openStore(await FolderKeyValue.open(modelsFolder()));
