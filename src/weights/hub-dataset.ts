@@ -73,7 +73,10 @@ export async function listDataset(
   );
 }
 
-/** The splits among the files of a repository: `config/split/0000.parquet`, or `data/train-00000-of-00001.parquet`. */
+/**
+ * The splits among the files of a repository: `config/split/0000.parquet`, or `data/train-00000-of-00001.parquet`, after
+ * which earlier versions of datasets wrote a hash.
+ */
 function splitsOf({ files }: Pick<HubListing, 'files'>): HubSplit[] {
   const splits = new Map<string, { config: string; split: string; files: { path: string; bytes: number }[] }>();
   for (const { name, bytes } of files) {
@@ -81,7 +84,7 @@ function splitsOf({ files }: Pick<HubListing, 'files'>): HubSplit[] {
     if (file === undefined || bytes === null) continue;
     const parts = folder.split('/').filter((part) => part !== '');
     const isNumbered = /^\d+$/.test(file);
-    const split = (isNumbered ? parts.at(-1) : /^(.*?)(?:-\d+-of-\d+)?$/.exec(file)?.[1]) ?? 'train';
+    const split = (isNumbered ? parts.at(-1) : /^(.*?)(?:-\d+-of-\d+(?:-[0-9a-f]{16})?)?$/.exec(file)?.[1]) ?? 'train';
     const config = (isNumbered ? parts.slice(0, -1) : parts).filter((part) => part !== 'data').join('/') || 'default';
     const key = `${config}\n${split}`;
     const known = splits.get(key) ?? { config, split, files: [] };
@@ -125,6 +128,11 @@ export function chosenSplit({ id, splits }: HubDataset, { config, split }: Split
     'configuration',
   );
   const own = splits.filter((one) => one.config === inConfig);
+  if (split !== null && own.every((one) => one.split !== split)) {
+    // Order files of earlier versions name a file with a hash as a split of its own.
+    const file = own.flatMap(({ files }) => files).find(({ path }) => path.split('/').at(-1) === `${split}.parquet`);
+    if (file !== undefined) return { config: inConfig, split, files: [file], bytes: file.bytes };
+  }
   const inSplit = pick(
     own.map((one) => one.split),
     split,
@@ -195,7 +203,11 @@ export function parseHubSource(text: string): HubSource | null {
   const [, id, commit, config, split, rows] =
     /^hf:\/\/datasets\/([\w.-]+\/[\w.-]+)@([0-9a-f]{40})\/([^/?]+)\/([^/?]+)\?rows=(\d{1,9})$/.exec(text) ?? [];
   if (id === undefined || commit === undefined || config === undefined || split === undefined) return null;
-  return { id, commit, config: decodeURIComponent(config), split: decodeURIComponent(split), rows: Number(rows) };
+  try {
+    return { id, commit, config: decodeURIComponent(config), split: decodeURIComponent(split), rows: Number(rows) };
+  } catch {
+    return null;
+  }
 }
 
 /** The SHA-256 that stands for the rows of a source: of what names them, since the commit fixes their content. */

@@ -74,6 +74,7 @@ describe('a data set of the hub', () => {
     if (source === null) throw new Error('no source');
     expect(await readHubSource(source, access())).toEqual(file);
     expect(hubSourceText(source)).toBe(file.name);
+    expect(parseHubSource(file.name.replace('/short/', '/%zz/'))).toBeNull();
     const newer = await readHubRows(await listDataset('org/asked', access()), all, 3, access());
     expect(newer.sha256).not.toBe(file.sha256);
   });
@@ -84,12 +85,19 @@ describe('a data set of the hub', () => {
       'data/train-00000-of-00002.parquet': rows(0, 5),
       'data/train-00001-of-00002.parquet': rows(5, 5),
       'german/validation-00000-of-00001.parquet': rows(50, 5),
+      'older/train-00000-of-00002-a09b74b3ef9c3b56.parquet': rows(60, 5),
+      'older/train-00001-of-00002-0b1c2d3e4f5a6b7c.parquet': rows(65, 5),
     });
     const dataset = await listDataset('org/own', access());
     expect(dataset.splits.map(({ config, split, files }) => [config, split, files.length])).toEqual([
       ['default', 'train', 2],
       ['german', 'validation', 1],
+      ['older', 'train', 2],
     ]);
+    // An order file of an earlier version names one of its files.
+    const { commit } = dataset;
+    const named = { id: 'org/own', commit, config: 'older', split: 'train-00001-of-00002-0b1c2d3e4f5a6b7c', rows: 9 };
+    expect((await readHubSource(named, access())).rows.map(([question]) => question)[0]).toBe('question 65?');
     expect((await readHubRows(dataset, all, 100, access())).rows).toHaveLength(10);
     hub.push('datasets/org/none', { 'a.csv': 'a,b' });
     await expect(listDataset('org/none', access())).rejects.toMatchObject({ code: 'tasks/no-parquet' });
