@@ -80,7 +80,8 @@ export async function study(args: string[]): Promise<number> {
   if (values.plan !== undefined && (positionals.length > 0 || values.merge))
     throw new UsageError('--plan takes neither folders nor --merge.');
   if (values.plan !== undefined) refuseOptions(args, OF_NO_PLAN, 'the plan sets it');
-  if (values.merge) refuseOptions(args, OF_NO_PLAN, '--merge makes no runs');
+  if (values.merge)
+    refuseOptions(args, [...OF_NO_PLAN, 'shard', ...Object.keys(DEVICE_OPTIONS)], '--merge makes no runs');
   if (values.report && values.plan === undefined) throw new UsageError('--report needs --plan.');
   if (values.merge) {
     if (positionals.length === 0) throw new UsageError('--merge needs the folders to combine.');

@@ -28,7 +28,7 @@ import { loadLabels, loadTask } from '../tasks/benchmark.ts';
 import { benchmarkOf } from '../tasks/benchmarks.ts';
 import { cutByLabel } from '../tasks/cut.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
-import { DEVICE_OPTIONS, deviceChoices, noPositionals, readArguments } from './arguments.ts';
+import { DEVICE_OPTIONS, deviceChoices, noPositionals, readArguments, refuseOptions } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { hostMemory, nodeDeviceHost, nodeTaskReader } from './host.ts';
 import { deviceSpeed } from './machine.ts';
@@ -134,7 +134,11 @@ export async function plan(args: string[]): Promise<number> {
   const { values, positionals } = readArguments(args, options);
   noPositionals(positionals);
   const terminal = new Terminal(values.json);
-  if (values.published) return published(terminal);
+  if (values.published) {
+    refuseOptions(args, Object.keys({ ...SETTINGS_OPTIONS, ...DEVICE_OPTIONS }), '--published prints a fixed table');
+    return published(terminal);
+  }
+  refuseOptions(args, ['gpu-share'], 'a plan trains nothing');
   const { device: choice, memoryBudget: budget } = deviceChoices(values);
   const chosen = await inStartingForm(await chooseRun(values, { readsTasks: false }), values);
   for (const note of chosen.notes ?? []) terminal.note(`Warning: ${note}`);
