@@ -128,7 +128,7 @@ export const promptsText = ({ model, training }: Pick<RunSettings, 'model' | 'tr
 };
 
 /** `--tasks org/name`, a data set on the hub, is the task of the run. */
-function withDataset(values: SettingsValues): SettingsValues {
+export function withDataset<V extends SettingsValues>(values: V): V {
   const { tasks, task } = values;
   const [path] = tasks.split(',');
   if (existsSync(path) || datasetName(path) === null) return values;

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { zipSync, type Zippable } from 'fflate';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Results, ResultsSchema } from '../run/results/results.ts';
 import { parseOrderFile } from '../run/settings/order-file.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
+import { startLocalHub } from '../testing/local-hub.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { textFile } from '../weights/exports/output-file.ts';
 import { unzipped } from '../weights/exports/unzip.ts';
@@ -410,6 +412,27 @@ test('a model that watches a task is taught more without it if --watch none says
   expect(await watchedWith()).toEqual(['kinds']);
   expect(await watchedWith('none')).toBeUndefined();
   expect(await watchedWith('none', 'gloss')).toEqual(['gloss']);
+});
+
+test('a model is taught more by a data set of the hub that --tasks names', async () => {
+  const hub = await startLocalHub();
+  vi.stubEnv('HF_ENDPOINT', hub.endpoint);
+  const column = (name: string) => ({ name, data: Array.from({ length: 9 }, (_, i) => `${name} ${i}`) });
+  const rows = new Uint8Array(parquetWriteBuffer({ columnData: ['question', 'answer'].map(column) }));
+  hub.push('datasets/org/asked', { 'default/train/0000.parquet': rows }, 'refs/convert/parquet');
+  const model = await openTaught(join('reference', 'saved', '7ad49aba-two-tasks'));
+  const values = { model: '', order: 'embedded', task: [], watch: [], preset: 'full', set: [] };
+  const teach = (tasks: string, ...args: string[]) =>
+    teachingMore(model, ['--tasks', tasks, ...args], { ...values, tasks });
+  const { settings, customTasks } = await teach('org/asked');
+  expect([settings.order, settings.tasks]).toEqual([['mails', 'pets', 'asked'], 'embedded']);
+  expect(customTasks.map(({ name }) => name)).toEqual(['asked']);
+  await expect(teach('org/asked,name=pets')).rejects.toMatchObject({
+    code: 'tasks/name-taken',
+    nextStep: expect.stringMatching(/ train --task .org\/asked,name=pets 2.$/) as string,
+  });
+  vi.unstubAllEnvs();
+  await hub.close();
 });
 
 test('a run that version 7ad49aba saved resumes, and its results and its order file open', async () => {

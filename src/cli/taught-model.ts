@@ -27,6 +27,7 @@ import {
   givenTasks,
   type SettingsValues,
   watchedTasks,
+  withDataset,
   withGivenText,
 } from './run-settings.ts';
 import { renamed, taskNamed } from './task-option.ts';
@@ -76,9 +77,12 @@ export const taughtLessons = ({ round: { round, results, state } }: OpenTaughtMo
 export async function teachingMore(
   model: OpenTaughtModel,
   args: readonly string[],
-  values: SettingsValues & { readonly base?: string | undefined },
+  asked: SettingsValues & { readonly base?: string | undefined },
 ): Promise<ChosenRun> {
-  const command = (change: Change): string => `\n  ${commandWith('train', args, change)}`;
+  const values = withDataset(asked);
+  const namesDataset = values.tasks !== asked.tasks;
+  const command = (change: Change): string =>
+    `\n  ${commandWith('train', args, { ...(namesDataset && { tasks: null, task: values.task }), ...change })}`;
   if (isGiven(args, 'preset'))
     throw new UsageError(
       `The model that is taught more brings its settings: leave --preset out.${command({ preset: null })}`,
@@ -135,7 +139,7 @@ export async function teachingMore(
     ...settings,
     training: { ...settings.training, sourceLength: await promptLength(settings, base) },
     model: base,
-    tasks: isGiven(args, 'tasks') ? values.tasks : settings.tasks,
+    tasks: isGiven(args, 'tasks') && !namesDataset ? values.tasks : settings.tasks,
     order: [...known, ...names],
     method: method === settings.method.name ? settings.method : startingMethod(base, method),
   };
