@@ -89,7 +89,7 @@ export class LoraGroup implements StateOwner, MeasuredGroup {
 
   /** Sets moments to 0, uploads the space of earlier tasks, and sets a fresh pair if the task has its own. */
   async beginTask(seed: number, freshPair: boolean): Promise<void> {
-    this.space?.beginTask();
+    this.space?.beginTask?.();
     this.momentsA.clear();
     this.#momentsB.clear();
     if (!freshPair) return;
@@ -159,23 +159,23 @@ export class LoraGroup implements StateOwner, MeasuredGroup {
   }
 
   state(training: boolean): StateTensor[] {
-    return [...this.adapters.state(training), ...(this.space?.state() ?? []), ...(training ? this.#ofStep() : [])];
+    return [...this.adapters.state(training), ...(this.space?.state?.() ?? []), ...(training ? this.#ofStep() : [])];
   }
 
   /** The tensors that a step passes to the next, besides the pair. */
   #ofStep(): DeviceTensor[] {
-    return [this.momentsA, this.#momentsB, this.space].flatMap((part) => part?.parts() ?? []);
+    return [this.momentsA, this.#momentsB, this.space].flatMap((part) => part?.parts?.() ?? []);
   }
 
   async restore(saved: SavedTensors, { task, training }: SavedProgress): Promise<void> {
     await this.adapters.restore(saved, this.#previous === 'dropped' ? 1 : Math.max(1, task), training);
-    await this.space?.restore(saved, training ? task - 1 : task);
+    await this.space?.restore?.(saved, training ? task - 1 : task);
     if (training) await restoreTensors(this.#ofStep(), saved);
   }
 
   destroy(): void {
     this.adapters.destroy();
     for (const part of [this.gradA, this.gradB, this.momentsA, this.#momentsB]) part.destroy();
-    this.space?.destroy();
+    this.space?.destroy?.();
   }
 }

@@ -37,7 +37,7 @@ export class AdamTrainer {
   }
 
   beginTask(): void {
-    this.space?.beginTask();
+    this.space?.beginTask?.();
     this.moments.clear();
   }
 
@@ -117,6 +117,6 @@ export class AdamTrainer {
 
   destroy(): void {
     this.#dropFrozen();
-    for (const part of [this.gradient, this.moments, this.space]) part?.destroy();
+    for (const part of [this.gradient, this.moments, this.space]) part?.destroy?.();
   }
 }

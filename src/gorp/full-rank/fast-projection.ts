@@ -286,7 +286,7 @@ export class FastTrainer {
   }
 
   beginTask(): void {
-    this.space?.beginTask();
+    this.space?.beginTask?.();
     this.moments.clear();
     this.projection.beginTask();
   }
@@ -313,10 +313,10 @@ export class FastTrainer {
   }
 
   parts(): DeviceTensor[] {
-    return [this.moments, this.space, this.projection].flatMap((part) => part?.parts() ?? []);
+    return [this.moments, this.space, this.projection].flatMap((part) => part?.parts?.() ?? []);
   }
 
   destroy(): void {
-    for (const part of [this.gradient, this.moments, this.space, this.projection]) part?.destroy();
+    for (const part of [this.gradient, this.moments, this.space, this.projection]) part?.destroy?.();
   }
 }

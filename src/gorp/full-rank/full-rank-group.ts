@@ -73,7 +73,7 @@ export class FullRankGroup implements StateOwner, MeasuredGroup {
   }
 
   state(training: boolean): StateTensor[] {
-    return [...this.#weights(), ...(this.space?.state() ?? []), ...(training ? this.trainer.parts() : [])];
+    return [...this.#weights(), ...(this.space?.state?.() ?? []), ...(training ? this.trainer.parts() : [])];
   }
 
   #weights(): DeviceTensor[] {
@@ -82,7 +82,7 @@ export class FullRankGroup implements StateOwner, MeasuredGroup {
 
   async restore(saved: SavedTensors, { task, training }: SavedProgress): Promise<void> {
     await restoreTensors(this.#weights(), saved);
-    await this.space?.restore(saved, training ? task - 1 : task);
+    await this.space?.restore?.(saved, training ? task - 1 : task);
     if (training) await restoreTensors(this.trainer.parts(), saved);
   }
 

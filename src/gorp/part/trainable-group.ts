@@ -83,23 +83,23 @@ export class Moments {
   }
 }
 
-/** The shared space of a group of tensors, as its trainer sees it. */
+/** The shared space of a group of tensors, as its trainer sees it. A space that others own has no state here. */
 export interface GroupSpace {
   readonly names: readonly string[];
   /** Size of the side on which the space acts. */
   readonly dimension: number;
   /** Whether there is something to exclude: not in the first task. */
   readonly isActive: boolean;
-  beginTask(): void;
+  beginTask?(): void;
   /** Returns the space that an update program excludes; undefined while there is none. */
   excluded(meters: SpaceMeters | undefined): ExcludedSpace | undefined;
   /** Returns the tensors of the spaces of this group alone that the next task needs. */
-  state(): StateTensor[];
+  state?(): StateTensor[];
   /** @param tasks learned so far. @throws GorpError `run/state-does-not-fit`. */
-  restore(saved: SavedTensors, tasks: number): Promise<void>;
+  restore?(saved: SavedTensors, tasks: number): Promise<void>;
   /** The state on the device that a step needs besides. */
-  parts(): DeviceTensor[];
-  destroy(): void;
+  parts?(): DeviceTensor[];
+  destroy?(): void;
 }
 
 /** Names in a state. Tasks count from 1. */

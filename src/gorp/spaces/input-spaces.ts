@@ -112,12 +112,7 @@ export class InputSpaces implements Part {
       get isActive() {
         return active();
       },
-      beginTask: () => undefined,
       excluded: (meters) => this.#excluded(names, meters),
-      state: () => [],
-      restore: () => Promise.resolve(),
-      parts: () => [],
-      destroy: () => undefined,
     };
   }
 
