@@ -112,22 +112,36 @@ export function createTaughtActions(
     return run === null ? null : { run };
   };
 
-  /** Commands that have not ended. The worker ends with the last of them, and frees its memory. */
-  let pending = 0;
+  /**
+   * Commands that have not ended, in order, and what was shown when they were sent. The worker ends with the last of
+   * them, and frees its memory.
+   */
+  const pending: { command: Unaimed; asked: typeof shown }[] = [];
   const receive = (event: ExportsEvent): void => {
-    show(event);
-    if (event.type !== 'kept' && event.type !== 'failed') return;
-    pending = Math.max(0, pending - 1);
-    if (pending === 0) session.close();
+    if (event.type !== 'kept' && event.type !== 'failed') return show(event);
+    const ended = pending.shift();
+    // A worker that stopped has dropped the others too.
+    if (event.type === 'failed' && event.error.code.startsWith('worker/')) pending.length = 0;
+    show(event, ended);
+    if (pending.length === 0) session.close();
   };
-  const show = (event: ExportsEvent): void => {
+  /** @param ended the command that ends with the event. */
+  const show = (event: ExportsEvent, ended?: (typeof pending)[number]): void => {
     switch (event.type) {
-      case 'kept':
+      case 'kept': {
         if (event.models.some(({ savedAt }) => savedAt > newest)) {
           newest = Math.max(...event.models.map(({ savedAt }) => savedAt));
           onSaved();
         }
-        if (getState().writing?.what === 'import') shown = { ...shown, chosen: event.used };
+        const isImport = ended?.command.type === 'import';
+        if (isImport) {
+          shown = { ...shown, chosen: event.used };
+          setState({ writing: null });
+        } else if (ended && ended.asked !== shown) {
+          // Another model has been chosen since: a later answer tells it.
+          setState({ models: event.models });
+          break;
+        }
         if (shown.chosen !== null && !isIn(event, shown.chosen)) {
           setState({ problem: reportOf(modelGone(shown.chosen)) });
           const { run, before = null } = shown;
@@ -141,9 +155,9 @@ export function createTaughtActions(
           last: event.last,
           broken: event.broken,
           models: event.models,
-          ...(getState().writing?.what === 'import' && { writing: null }),
         });
         break;
+      }
       case 'writing': {
         const { writing } = getState();
         setState({ writing: writing && { ...writing, bytes: event.bytes } });
@@ -171,7 +185,7 @@ export function createTaughtActions(
   /** The model that the page shows, for a command that writes it. */
   const key = (): string => getState().used ?? '';
   const send = (command: Unaimed): void => {
-    pending++;
+    pending.push({ command, asked: shown });
     session.send({ ...command, model: choiceFor(shown.run) });
   };
 
@@ -202,7 +216,7 @@ export function createTaughtActions(
     },
     stopCount: () => {
       session.close();
-      pending = 0;
+      pending.length = 0;
       setState({ answering: null });
       send({ type: 'list' });
     },

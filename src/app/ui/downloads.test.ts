@@ -100,7 +100,6 @@ test('a model that another tab has removed is not used: the page says so and use
     const models = keys.map((key) => ({ key, bytes: 1, savedAt: 1, name: '', model: null }));
     tell({ type: 'kept', used: keys[0], isAsked: false, rounds: [], last: null, broken: [], models });
   };
-  taught.refresh(null);
   taught.use('run/1-mails');
   list('run/2-chats', 'run/1-mails');
   taught.use('run/3-notes');
