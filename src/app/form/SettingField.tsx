@@ -31,8 +31,10 @@ function NumberSetting({ field, settings, issue }: Props<NumberField>) {
   const id = useId();
   // While it has the focus, the field shows what a person types (`1e-`): not the number parsed from that, and not one that
   // the page sets meanwhile, whose digits would mix with those being typed.
-  const [typed, setTyped] = useState<string | null>(null);
+  const [text, setTyped] = useState<string | null>(null);
+  const [hasFocus, setFocus] = useState(false);
   const value = field.read(settings);
+  const typed = stillTyped(text, hasFocus, value);
   const refused = refusal(typed, field);
   const fault = refused ?? issue;
   const note = fault ?? field.unusual(value) ?? field.help;
@@ -54,9 +56,15 @@ function NumberSetting({ field, settings, issue }: Props<NumberField>) {
           const read = typedNumber(target.value, field.integer, field.shares);
           edit((draft) => field.write(draft, typeof read === 'object' && read !== null ? read.value : Number.NaN));
         }}
-        onFocus={() => setTyped((before) => before ?? valueText(value, field))}
+        onFocus={() => {
+          setFocus(true);
+          setTyped(typed ?? valueText(value, field));
+        }}
         // What is no number stays in sight; a number is shown as it was understood.
-        onBlur={() => refused === undefined && setTyped(null)}
+        onBlur={() => {
+          setFocus(false);
+          if (refused === undefined) setTyped(null);
+        }}
       />
       <p
         id={`${id}-help`}
@@ -68,6 +76,10 @@ function NumberSetting({ field, settings, issue }: Props<NumberField>) {
     </div>
   );
 }
+
+/** The text of a number field that shows instead of its value: after it was left, only until the settings get a number. */
+export const stillTyped = (text: string | null, hasFocus: boolean, value: number): string | null =>
+  hasFocus || Number.isNaN(value) ? text : null;
 
 /** A value as its field shows it: among counts, a share in percent. */
 function valueText(value: number, { integer, shares }: NumberField): string {
