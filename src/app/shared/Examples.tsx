@@ -270,13 +270,14 @@ function Written({ title, answer, example, isFree }: WrittenProps) {
 
 /** The answers of a run's tests, from the rounds that this browser has stored. */
 export default function RunAnswers({ runId }: { runId: string | null }) {
-  const { store, changeView, taught: stored } = usePage();
+  const { store, changeView } = usePage();
   const [own] = useState(() => createPlayground(openTryWorker));
   const { status, run, problem } = useStore(own.store);
   useEffect(() => {
-    own.open(store.getState().access, stored.choiceFor(runId));
+    // Its own model, whichever is in use.
+    own.open(store.getState().access, runId === null ? null : { run: runId });
     return own.close;
-  }, [own, store, stored, runId]);
+  }, [own, store, runId]);
   if (problem !== null) return <ErrorNote error={problem} title="Could not read the answers" />;
   if (run === null && status !== 'open') return <p className="about">Reading the answers…</p>;
   if (run?.id !== runId || run === null) {

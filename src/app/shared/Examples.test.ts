@@ -1,0 +1,24 @@
+import { createElement } from 'react';
+import { expect, test, vi } from 'vitest';
+import type { TryCommand } from '../../worker/try/messages.ts';
+import { markup, silentPage } from '../testing/markup.ts';
+import RunAnswers from './Examples.tsx';
+
+const sent = vi.hoisted(() => [] as TryCommand[]);
+vi.mock(import('../state/playground.ts'), async (original) => ({
+  ...(await original()),
+  openTryWorker: () => ({ send: (command: TryCommand) => void sent.push(command), close: () => undefined }),
+}));
+// On a server, React runs no effects.
+vi.mock(import('react'), async (original) => ({
+  ...(await original()),
+  useEffect: (effect: () => void) => effect(),
+}));
+
+test('the answers of a run are those of its own model, also when another model is in use', () => {
+  const page = silentPage();
+  page.taught.refresh('run');
+  page.taught.use('other/1-mails');
+  expect(markup(page, createElement(RunAnswers, { runId: 'run' }))).toContain('Reading the answers');
+  expect(sent).toMatchObject([{ type: 'open', model: { run: 'run' } }]);
+});
