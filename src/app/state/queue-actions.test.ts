@@ -101,6 +101,21 @@ describe('createQueue', () => {
     expect([begun, state(), store.getState().queue.runs[0].error]).toEqual([[2, 1], '1 running, 2 finished', null]);
   });
 
+  it('tells whether a run that is wanted now has started, and does not queue it twice', () => {
+    const { queue, begun, end, state, give } = setUp();
+    expect(queue.startNow(seeded(1, 98), 'run'), 'it lacks files').toBe(false);
+    expect(queue.startNow(seeded(1, 98), 'run'), 'pressed again').toBe(false);
+    expect([begun, state()]).toEqual([[], '1 waiting']);
+    expect(queue.startNow(seeded(2), 'run'), 'after one that waits').toBe(false);
+    give();
+    queue.empty();
+    expect(queue.startNow(seeded(1, 98), 'run')).toBe(true);
+    expect(state()).toBe('1 running');
+    end('finished');
+    expect(queue.startNow(seeded(2, 99), 'run'), 'it cannot start').toBe(false);
+    expect(state()).toBe('1 finished, 2 failed');
+  });
+
   it('can be paused, reordered and emptied; stopping a run pauses it', () => {
     const { store, queue, begun, end, state } = setUp();
     queue.add([seeded(1), seeded(2), seeded(3)]);

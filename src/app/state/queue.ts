@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { type ErrorReport, ErrorReportSchema, GorpError } from '../../base/errors.ts';
 import { randomId } from '../../base/random.ts';
+import { difference } from '../../run/files/saved-round.ts';
 import { type MethodName, withValues } from '../../methods/registry.ts';
 import { publishedMethod, publishedOrderOf } from '../../run/planning/presets.ts';
 import { type RunSettings, RunSettingsSchema } from '../../run/settings/settings.ts';
@@ -163,6 +164,13 @@ export interface QueueActions {
    * @throws GorpError `run/queue-full`; `settings/…` for settings that no run can start with.
    */
   readonly add: (settings: readonly RunSettings[], comparedWith?: string) => void;
+  /**
+   * Starts a run, or queues it after those that wait. One that waits already is not queued again.
+   *
+   * @returns whether it runs; if not, the queue says why.
+   * @throws GorpError as {@link QueueActions.add}.
+   */
+  readonly startNow: (settings: RunSettings, comparedWith: string) => boolean;
   readonly start: () => void;
   /** Lets the current run finish, and starts no other. */
   readonly pause: () => void;
@@ -242,6 +250,43 @@ export function createQueue(
     if (store.getState().queue.isMine) change();
   };
 
+  const start = (): void =>
+    mine(() => {
+      set({ isGoing: true });
+      next();
+    });
+
+  const add: QueueActions['add'] = (all, comparedWith) => {
+    const { runs, unread } = state();
+    const count = runs.length + unread.length + all.length;
+    if (count > MOST_QUEUED) {
+      throw new GorpError(
+        'run/queue-full',
+        `The queue would have ${count} runs, but it holds at most ${MOST_QUEUED}.`,
+        'Clear ended runs, or choose fewer methods, orders or seeds.',
+      );
+    }
+    all.forEach(check);
+    mine(() => {
+      set({
+        runs: [
+          ...runs,
+          ...all.map((settings): QueuedRun => ({
+            id: randomId(),
+            settings,
+            status: 'waiting',
+            estimate: estimate(settings),
+            seconds: null,
+            run: null,
+            ...(comparedWith !== undefined && { comparedWith }),
+            error: null,
+          })),
+        ],
+      });
+      next();
+    });
+  };
+
   return {
     load: () => {
       const find = (): void => {
@@ -274,41 +319,15 @@ export function createQueue(
       next();
     },
     measured: next,
-    add: (all, comparedWith) => {
-      const { runs, unread } = state();
-      const count = runs.length + unread.length + all.length;
-      if (count > MOST_QUEUED) {
-        throw new GorpError(
-          'run/queue-full',
-          `The queue would have ${count} runs, but it holds at most ${MOST_QUEUED}.`,
-          'Clear ended runs, or choose fewer methods, orders or seeds.',
-        );
-      }
-      all.forEach(check);
-      mine(() => {
-        set({
-          runs: [
-            ...runs,
-            ...all.map((settings): QueuedRun => ({
-              id: randomId(),
-              settings,
-              status: 'waiting',
-              estimate: estimate(settings),
-              seconds: null,
-              run: null,
-              ...(comparedWith !== undefined && { comparedWith }),
-              error: null,
-            })),
-          ],
-        });
-        next();
-      });
+    add,
+    startNow: (settings, comparedWith) => {
+      const isSame = (run: QueuedRun): boolean => difference(run.settings, settings) === null;
+      const waiting = state().runs.filter(isWaiting);
+      if (!waiting.some(isSame)) add([settings], comparedWith);
+      if (waiting.every(isSame)) start(); // if others wait, a paused queue stays paused
+      return state().runs.some((run) => run.status === 'running' && isSame(run));
     },
-    start: () =>
-      mine(() => {
-        set({ isGoing: true });
-        next();
-      }),
+    start,
     pause: () => mine(() => set({ isGoing: false })),
     move: (id, by) => mine(() => set({ runs: movedRun(state().runs, id, by) })),
     remove: (id) => mine(() => set({ runs: state().runs.filter((run) => run.id !== id || run.status === 'running') })),

@@ -150,16 +150,13 @@ function Comparison({ results }: { results: Results }) {
   const { settings } = results;
   const run = runKey(results);
   const isMine = usePageState((state) => state.queue.isMine);
-  const others = usePageState((state) => state.queue.runs.some(({ status }) => status === 'waiting'));
   const [problem, setProblem] = useState<ErrorReport | null>(null);
   const other = counterMethod(settings.method.name);
   const history = usePageState((state) => state.history);
   const counterpart = useMemo(() => counterpartOf(settings, other, history), [settings, other, history]);
   const add = (): void => {
     try {
-      queue.add([sameWith(settings, other)], run);
-      if (others) changeView({ tab: 'queue' });
-      else queue.start(); // a paused queue stays paused
+      if (!queue.startNow(sameWith(settings, other), run)) changeView({ tab: 'queue' });
     } catch (error) {
       setProblem(reportOf(error));
     }
