@@ -53,7 +53,7 @@ export function CompareTab() {
     const keys = new Map(ticked.flatMap((key) => (opened.has(key) ? [[opened.get(key), key]] : [])));
     return groupsOf(comparedResults({ ticked, opened }), by === 'orders', (results) => keys.get(results) ?? '');
   }, [ticked, opened, by]);
-  const isOfTwo = by !== 'run' && compare.band === 'interval' && groups.some(({ runs }) => runs.length === 2);
+  const isOfTwo = by !== 'run' && compare.band === 'interval' && groups.some(isOfTwoSeeds);
   return (
     <div className="sections">
       <ChosenRuns groups={groups} />
@@ -98,6 +98,8 @@ function noteOf(groups: readonly SettingsGroup[], isOfTwo: boolean): string | un
   const differ = groups.length > 1 ? 'Settings that differ between these runs, apart from the seed.' : '';
   return `${differ}${isOfTwo ? OF_TWO : ''}`.trim() || undefined;
 }
+
+const isOfTwoSeeds = ({ runs }: SettingsGroup): boolean => new Set(runs.map(({ seed }) => seed)).size === 2;
 
 /** Whether a group has runs on several orders. */
 const hasOrders = ({ runs }: SettingsGroup): boolean =>

@@ -1,7 +1,7 @@
 import { needsBriefly } from '../../../methods/parts/method.ts';
 import { methodTitle, planOf } from '../../../methods/registry.ts';
 import { type WatchedSum, watchedSums } from '../../../run/results/known-before.ts';
-import { type Band, halfWidth, meanOf } from '../../state/compare.ts';
+import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, SCORE_NAMES, scoreText } from '../../state/scores.ts';
 import { listed } from '../../state/story.ts';
@@ -31,8 +31,13 @@ export function measureText(
   return half === null ? text : `${text} ± ${scoreText(score, half)}`;
 }
 
-/** The mean over the orders of each seed: such runs are not independent. Null where a run lacks the value. */
-function bySeed(runs: SettingsGroup['runs'], values: readonly (number | null)[]): (number | null)[] {
+/** The values of a measure that are independent: over orders, the mean of each seed. Null where a run lacks the value. */
+function independent(
+  by: CompareState['by'],
+  runs: SettingsGroup['runs'],
+  values: readonly (number | null)[],
+): readonly (number | null)[] {
+  if (by !== 'orders') return values;
   return [...new Set(runs.map(({ seed }) => seed))].map((seed) => {
     const own = values.filter((_, i) => runs[i].seed === seed);
     return meanOf(own.filter((value) => value !== null));
@@ -109,7 +114,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
                 return (
                   <td key={measure} className="number">
                     {measureText(
-                      by === 'orders' ? bySeed(runs, values) : values,
+                      independent(by, runs, values),
                       band,
                       isDifference,
                       all.every(({ isLoss }) => isLoss),
@@ -119,7 +124,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
               })}
               {watched.map((column) => (
                 <td key={column.name} className="number">
-                  {column.text(runs, band)}
+                  {column.text(runs, band, by)}
                 </td>
               ))}
               {differences.map(({ path, values }) => (
@@ -142,12 +147,13 @@ function watchedColumns(groups: readonly SettingsGroup[]) {
   return [...new Map(all.map((sum) => [nameOf(sum), sum]))].map(([name, { score, tasks }]) => ({
     name,
     tasks: `${listed(tasks)}, ${score === 'loss' ? 'loss' : `${SCORE_NAMES[score]} %`}`,
-    text: (runs: SettingsGroup['runs'], band: Band): string => {
-      const sums = runs.flatMap(({ results }) => watchedSums(results).filter((sum) => nameOf(sum) === name));
-      if (sums.length === 0) return NONE;
-      const [before, now] = [sums.map((sum) => sum.before), sums.map((sum) => sum.now)].map((values) =>
-        measureText(values, band, false, score === 'loss'),
-      );
+    text: (runs: SettingsGroup['runs'], band: Band, by: CompareState['by']): string => {
+      const sums = runs.map(({ results }) => watchedSums(results).find((sum) => nameOf(sum) === name));
+      if (sums.every((sum) => sum === undefined)) return NONE;
+      const [before, now] = (['before', 'now'] as const).map((when) => {
+        const values = sums.map((sum) => sum?.[when] ?? null);
+        return measureText(independent(by, runs, values), band, false, score === 'loss');
+      });
       return `${before} → ${now}`;
     },
   }));
