@@ -216,8 +216,9 @@ export function createTaughtActions(
     },
     stopCount: () => {
       session.close();
-      pending.length = 0;
       setState({ answering: null });
+      // The worker has dropped what waited for the count.
+      for (const { command } of pending.splice(0)) if (command.type !== 'same-answers') send(command);
       send({ type: 'list' });
     },
     use: (key) => {
@@ -244,6 +245,10 @@ const isIn = ({ models }: { models: readonly TaughtModel[] }, key: string): bool
 /** The model that this tab uses, if it is that of the run on the page or chosen; else null. */
 export const usedModel = ({ models, used, isAsked }: TaughtState): TaughtModel | null =>
   (isAsked && models.find(({ key }) => key === used)) || null;
+
+/** Whether the worker writes, imports or counts, so that what changes models would wait for it. */
+export const isAtWork = ({ taught: { writing, answering } }: TaughtSlice): boolean =>
+  writing !== null || answering !== null;
 
 /** Names a count of test answers. @param key of the model. */
 export const countOf = (key: string | null, dtype: GgufDtype): string => `${key} ${dtype}`;

@@ -5,6 +5,7 @@ import type { TaughtModel } from '../../../worker/protocol.ts';
 import { Lessons, useTeaching, useTaughtList } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { canRemoveModels, isActive } from '../../state/run-state.ts';
+import { isAtWork } from '../../state/taught-models.ts';
 import { ErrorText, Section } from '../../ui/blocks.tsx';
 import { AskTwice } from '../../ui/controls.tsx';
 import { bytes, moment, percent } from '../../ui/format.ts';
@@ -74,11 +75,11 @@ export function TaughtModels() {
   useTaughtList();
   const taught = usePage().taught;
   const { models, used, problem, rounds } = usePageState((state) => state.taught);
-  const canRemove = usePageState(({ taught: { writing } }) => writing === null);
+  const isBusy = usePageState(isAtWork);
   const status = usePageState(({ run }) => run.status);
   const [budget, setBudget] = useState(readBudget);
   const field = useId();
-  const mayRemove = canRemove && canRemoveModels(status);
+  const mayRemove = !isBusy && canRemoveModels(status);
   const total = models.reduce((sum, model) => sum + model.bytes, 0);
   const offered = overBudget(models, budget, used);
   const freed = models.reduce((sum, { key, bytes }) => sum + (offered.includes(key) ? bytes : 0), 0);
@@ -159,6 +160,7 @@ function Row({ taught, depth, mayRemove }: Placed & { mayRemove: boolean }) {
     models.some(({ model }) => model && taught.model && ancestorsOf(model, [taught.model]).length > 0),
   );
   const active = usePageState(({ run }) => isActive(run.status));
+  const isBusy = usePageState(isAtWork);
   const { key, model, bytes: size, savedAt } = taught;
   const name = model === null ? `a model that cannot be read (${taught.name})` : taughtName(model);
   const back = `Go back to after ${model?.lessons.at(-1)?.name ?? ''}`;
@@ -203,7 +205,7 @@ function Row({ taught, depth, mayRemove }: Placed & { mayRemove: boolean }) {
           <button
             type="button"
             className="act"
-            disabled={active}
+            disabled={active || isBusy}
             aria-label={hasMore ? back : `Use ${name}`}
             onClick={() => use(key)}
           >

@@ -7,7 +7,7 @@ import type { StoredRound } from '../../../worker/protocol.ts';
 import { repeatedBy, TeachMore, useTaughtList } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive, type RunStatus } from '../../state/run-state.ts';
-import { countOf } from '../../state/taught-models.ts';
+import { countOf, isAtWork } from '../../state/taught-models.ts';
 import { ErrorText, Section } from '../../ui/blocks.tsx';
 import { bytes } from '../../ui/format.ts';
 import { withTerms } from '../../ui/terms.tsx';
@@ -119,13 +119,13 @@ export function FilesSection() {
   const repeated = model && repeatedBy(model.settings);
   const rounds = listed ?? [];
   const tests = (model?.lessons ?? []).reduce((sum, lesson) => sum + lesson.tests, 0);
-  const answering = usePageState((state) => state.taught.answering);
-  const busy = active || writing !== null || answering !== null;
+  const isBusy = usePageState(isAtWork);
+  const busy = active || isBusy;
   return (
     <Section title="The model" note="Stored in this browser until you remove it under Models." testId="files">
       {model && (
         <div className={`stack ${styles.line}`} data-testid="model-line">
-          <Line model={model} />
+          <Line model={model} isDisabled={busy} />
           <TeachMore />
         </div>
       )}
@@ -252,10 +252,9 @@ export function FilesSection() {
 }
 
 /** The line of descent of the model in use, with a way back to each earlier one that is stored. */
-function Line({ model }: { model: ModelSummary }) {
+function Line({ model, isDisabled }: { model: ModelSummary; isDisabled: boolean }) {
   const { use } = usePage().taught;
   const models = usePageState((state) => state.taught.models);
-  const active = usePageState(({ run }) => isActive(run.status));
   const read = models.flatMap((one) => (one.model ? [{ key: one.key, lessons: one.model.lessons }] : []));
   const before = ancestorsOf(model, read);
   return (
@@ -272,7 +271,7 @@ function Line({ model }: { model: ModelSummary }) {
             {there && (
               <>
                 {' '}
-                <button type="button" className="link tiny" disabled={active} onClick={() => use(there.key)}>
+                <button type="button" className="link tiny" disabled={isDisabled} onClick={() => use(there.key)}>
                   Go back to after {name}
                 </button>
               </>
