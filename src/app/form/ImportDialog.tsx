@@ -248,7 +248,12 @@ function ImportForm({ file }: { file: OpenedFile }) {
           />
           {help('seed', 'Same file and seed, same split.')}
         </div>
-        {problem !== null && <ErrorNote error={problem} title="The task was not added" />}
+        {problem !== null && (
+          <ErrorNote
+            error={problem}
+            title={problem.code === 'tasks/file-open' ? 'The files were not taken' : 'The task was not added'}
+          />
+        )}
         <DialogFoot>
           <button type="button" onClick={() => tasks.closeFile()}>
             Cancel

@@ -318,6 +318,7 @@ export function createFileActions(
 
   const take = async (files: readonly GivenFile[]): Promise<void> => {
     if (files.length === 0) return;
+    if (getState().openFile !== null) return tasks.give(files); // which refuses them in the dialog that is open
     const sorted = await sortFiles(files);
     const show = (tab: 'compare' | 'try' | 'models'): void => setState(({ view }) => ({ view: { ...view, tab } }));
     switch (sorted.kind) {

@@ -203,3 +203,22 @@ test('a model is chosen only if its files can be used; during a run nothing chan
   expect(opened).toEqual(['run']);
   expect(state().view.tab).toBe('try');
 });
+
+test('while a task is being made from a file, others are refused, and the task can still be added', async () => {
+  const page = silentPage();
+  const state = () => page.store.getState();
+  const rows = Array.from({ length: 20 }, (_, i) => `text ${i},${i % 2 ? 'good' : 'bad'}`);
+  await page.takeFiles([given('reviews.csv', ['text,label', ...rows].join('\n'))]);
+  const { openFile } = state();
+  for (const other of [
+    given('one.csv', 'text\na\n'),
+    given('o.json', '{"schema":"gorp-web/order"}'),
+    given('x.gguf'),
+  ]) {
+    await page.takeFiles([other]);
+    expect(state()).toMatchObject({ openFile, dropProblem: null, taskProblem: { code: 'tasks/file-open' } });
+    expect(await page.tasks.preview(true, null)).toMatchObject({ problem: null });
+  }
+  page.tasks.closeFile();
+  expect(state().taskProblem, 'it was of the dialog').toBeNull();
+});

@@ -135,8 +135,20 @@ export function createTaskActions(
       setState({ openFile: await open() });
     } catch (thrown) {
       tableClient.close();
+      setState({ openFile: null }); // one that was opened meanwhile
       throw thrown;
     }
+  };
+
+  /** The worker holds one file at a time. */
+  const refuseWhileOpen = (): void => {
+    const { openFile } = getState();
+    if (openFile === null) return;
+    throw new GorpError(
+      'tasks/file-open',
+      `A task is being made from ${openFile.name}.`,
+      'Add that task or cancel it, then drop the files again.',
+    );
   };
 
   const takeOrder = async (name: string, text: string, files: readonly GivenFile[]): Promise<void> => {
@@ -164,6 +176,7 @@ export function createTaskActions(
 
   const give = async (files: readonly GivenFile[]): Promise<void> => {
     if (files.length === 0) return;
+    refuseWhileOpen();
     if (files.some(({ path }) => path.includes('/'))) {
       const texts = files.filter(({ path }) => isTextFile(path));
       const isBenchmark = hasBenchmark(files.map(({ path }) => path));
@@ -223,7 +236,7 @@ export function createTaskActions(
       }),
     closeFile: () => {
       tableClient.close();
-      setState({ openFile: null });
+      setState({ openFile: null, taskProblem: null });
     },
     removeTask: (name) =>
       guarded(async () => {
