@@ -130,15 +130,27 @@ function CustomTasks() {
   );
 }
 
+/** The splits of a data set, as the hub has listed them, and the index of the chosen one. */
+interface ListedSplits {
+  /** The name that was asked for. */
+  readonly of: string;
+  readonly dataset: HubDataset;
+  readonly chosen: number;
+}
+
+/** The splits of the data set that is named now; null until they are listed. Others may have been asked for before. */
+export const splitsOf = (name: string | null, listed: ListedSplits | null): ListedSplits | null =>
+  listed?.of === name ? listed : null;
+
 /** Data sets of the Hugging Face hub: a name, then a split. */
 function HubDatasets() {
   const { tasks } = usePage();
   const [name, setName] = useState('');
-  const [found, setFound] = useState<HubDataset | null>(null);
-  const [chosen, setChosen] = useState(0);
+  const [listed, setListed] = useState<ListedSplits | null>(null);
   const [isBusy, setBusy] = useState(false);
   const id = useId();
   const known = datasetName(name);
+  const found = splitsOf(known, listed);
   const wait = async (work: () => Promise<void>): Promise<void> => {
     setBusy(true);
     try {
@@ -147,7 +159,6 @@ function HubDatasets() {
       setBusy(false);
     }
   };
-  const split = found?.splits[chosen];
   return (
     <div className="stack">
       <h3 className="label muted small">Data set of the Hugging Face hub</h3>
@@ -156,18 +167,15 @@ function HubDatasets() {
         aria-describedby={`${id}-help`}
         placeholder="org/name"
         value={name}
-        onChange={({ target }) => {
-          setName(target.value);
-          setFound(null);
-        }}
+        onChange={({ target }) => setName(target.value)}
       />
       {found !== null && (
         <select
           aria-label="Configuration and split"
-          value={chosen}
-          onChange={({ target }) => setChosen(Number(target.value))}
+          value={found.chosen}
+          onChange={({ target }) => setListed({ ...found, chosen: Number(target.value) })}
         >
-          {found.splits.map(({ config, split: part, bytes: size }, i) => (
+          {found.dataset.splits.map(({ config, split: part, bytes: size }, i) => (
             <option key={`${config} ${part}`} value={i}>
               {config}, {part} ({bytes(size)})
             </option>
@@ -180,11 +188,12 @@ function HubDatasets() {
           disabled={known === null || isBusy}
           onClick={() =>
             void wait(async () => {
-              if (found !== null && split !== undefined) await tasks.openHub(found, split);
+              const split = found?.dataset.splits[found.chosen];
+              if (found !== null && split !== undefined) await tasks.openHub(found.dataset, split);
               else if (known !== null) {
-                const listed = await tasks.listHub(known);
-                setFound(listed);
-                setChosen(Math.max(0, listed?.splits.findIndex((one) => one.split === 'train') ?? 0));
+                const dataset = await tasks.listHub(known);
+                const train = dataset?.splits.findIndex((one) => one.split === 'train') ?? 0;
+                setListed(dataset && { of: known, dataset, chosen: Math.max(0, train) });
               }
             })
           }
