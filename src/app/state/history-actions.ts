@@ -1,6 +1,6 @@
 import { type ErrorReport, explained, GorpError, reportOf } from '../../base/errors.ts';
 import { type Results, type RunLabel, labelOf, withLabel } from '../../run/results/results.ts';
-import { type RunHistory, runKey } from './history.ts';
+import { type RunHistory, runKey, shownKey } from './history.ts';
 import { endedRun, isActive } from './run-state.ts';
 import type { PageStore } from './store.ts';
 
@@ -51,17 +51,16 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
   const resultsOf = (key: string): Promise<Results | null> => {
     const { history: stored, run } = getState();
     const isStored = stored.some((one) => runKey(one) === key && one.resultsBytes !== null);
-    const { results, sharedAs } = run;
     // The shown run may be one that the browser had no room to store, but also somebody's file with the name of a stored one.
-    return !isStored && results !== null && sharedAs === null && runKey(results) === key
-      ? Promise.resolve(results)
+    return !isStored && run.results !== null && shownKey(run) === key
+      ? Promise.resolve(run.results)
       : withHistory(() => history.open(key));
   };
 
   /** Shows name and notes with a run, if it is the one shown. */
   const showLabel = (key: string, label: RunLabel): void =>
     setState(({ run }) => {
-      if (run.results === null || run.sharedAs !== null || runKey(run.results) !== key) return {};
+      if (run.results === null || shownKey(run) !== key) return {};
       return { run: { ...run, results: withLabel(run.results, label) } };
     });
 
@@ -104,7 +103,7 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
       // A run may have started while the results were read.
       if (results === null || isActive(getState().run.status)) return;
       setState(({ view }) => ({
-        run: endedRun(results),
+        run: endedRun(results, { key }),
         refused: null,
         // Meanwhile the person may have opened another tab.
         view: { ...view, selected: null, tab: view.tab === from ? 'run' : view.tab },

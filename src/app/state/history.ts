@@ -20,6 +20,7 @@ import {
 import { MOST_NAME, MOST_NOTES } from '../../run/settings/results-bounds.ts';
 import { countsByOwnScores } from '../../tasks/forms.ts';
 import { RunSettingsSchema } from '../../run/settings/settings.ts';
+import type { PageRun } from './run-state.ts';
 import { matrixOf, measuresIn, type ScoreView } from './scores.ts';
 
 const same = (a: string, b: string): boolean => a.localeCompare(b, 'en', { sensitivity: 'accent' }) === 0;
@@ -151,6 +152,11 @@ export interface RunHistory {
 /** The key of a run in this browser. */
 export const runKey = ({ id, startedAt, file }: Pick<RunSummary, 'id' | 'startedAt' | 'file'>): string =>
   file === undefined ? (id ?? startedAt) : FILE + file;
+
+/** The key of the run on the page; null if it has no results yet, or if they are somebody else's. */
+export function shownKey({ key, results, sharedAs }: Pick<PageRun, 'key' | 'results' | 'sharedAs'>): string | null {
+  return results === null || sharedAs !== null ? null : (key ?? runKey(results));
+}
 
 /** Key prefix of files that a person added. */
 const FILE = 'file/';

@@ -137,7 +137,7 @@ export function createPage(parts: PageParts): Page {
   const deviceDetector = createDeviceDetector(store, device.ask);
   const tasks = createTaskActions(store, parts.tasks, parts.tableClient);
   const history = createPageHistory(store, parts.history);
-  const sharing = createSharing(store, address, async (results) => void (await history.takeAll([results])));
+  const sharing = createSharing(store, address, async (results) => (await history.takeAll([results]))[0]);
   const compare = createCompareActions(store, history);
   const setUp = createSetUpActions(store, { savePreferences: device.keep, saveBudget: memory.keep });
   const models = createModelsActions(store, parts.models);
@@ -159,8 +159,9 @@ export function createPage(parts: PageParts): Page {
     const state = getState();
     const first = firstShown(lastVisit.shown(), state.history, state.unfinished);
     if (first === null) return;
+    const key = 'key' in first ? first.key : null;
     const results = 'key' in first ? await parts.history.open(first.key).catch(() => null) : first.checkpoint.results;
-    if (results !== null && getState().run.status === 'idle') setState({ run: endedRun(results) });
+    if (results !== null && getState().run.status === 'idle') setState({ run: endedRun(results, { key }) });
   };
 
   /** While the tasks and files of models that the browser keeps are read; what uses them waits. */

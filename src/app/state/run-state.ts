@@ -45,6 +45,8 @@ export interface PageRun {
   /** As if the run were stopped now; null until tasks and model are known. */
   results: Results | null;
   error: ErrorReport | null;
+  /** The key of the stored run that is shown; null for one of this browser, whose results say it: see `shownKey`. */
+  key: string | null;
   /** The file or link of somebody else’s results, which are only shown; null for a run of this browser. */
   sharedAs: string | null;
 }
@@ -64,6 +66,7 @@ export const IDLE: PageRun = {
   notes: [],
   results: null,
   error: null,
+  key: null,
   sharedAs: null,
 };
 
@@ -82,11 +85,11 @@ export const runSlice: RunSlice = { run: IDLE, slowdown: null, refused: null };
 export const startingRun = (settings: RunSettings): PageRun => ({ ...IDLE, status: 'starting', settings });
 
 /** A run that has ended, from its results file. Of an interrupted round, only the completed steps are known. */
-export function endedRun(results: Results, sharedAs: string | null = null): PageRun {
+export function endedRun(results: Results, from: Partial<Pick<PageRun, 'key' | 'sharedAs'>> = {}): PageRun {
   const { status, error, settings, device, tasks, curves } = results;
   const stepsPerRound = tasks.map(() => 0);
   for (const round of curves.round) stepsPerRound[round - 1] += 1;
-  return { ...IDLE, status, settings, device, stepsPerRound, results, error, sharedAs };
+  return { ...IDLE, status, settings, device, stepsPerRound, results, error, ...from };
 }
 
 /** The round that a run is in, or the last one that it trained; 0 before the first. */

@@ -6,7 +6,7 @@ import { quickResults } from '../../testing/scripted-results.ts';
 import type { Results } from '../../run/results/results.ts';
 import { memoryHistory } from '../testing/stores.ts';
 import { silentPage } from '../testing/markup.ts';
-import { runKey } from './history.ts';
+import { runKey, shownKey } from './history.ts';
 import { resultsLink } from './results-file.ts';
 import { endedRun } from './run-state.ts';
 import { setUpLink, setUpText } from './set-up.ts';
@@ -18,7 +18,7 @@ function setUp(hash = '') {
   const sharing = createSharing(
     store,
     { read: () => `http://localhost/${hash}`, dropHash: () => (dropped += 1) },
-    (results) => Promise.resolve(void kept.push(results)),
+    (results) => Promise.resolve(`file/${kept.push(results)}`),
   );
   return { store, sharing, dropped: () => dropped, kept };
 }
@@ -110,5 +110,34 @@ describe('results in a link', () => {
     expect(await page.resultsOf(runKey(own))).toEqual(own);
     await page.labelRun(runKey(own), { name: 'mine', notes: '' });
     expect(page.store.getState().run.results?.name).toBeUndefined();
+  });
+
+  it('are themselves when they are stored and opened, not the run of this browser with the same name', async () => {
+    const own = quickResults('gorp', 1);
+    const changed = { ...own, seconds: own.seconds + 1 };
+    const [history, files] = [memoryHistory([own]), memoryHistory()];
+    const page = silentPage({
+      history: {
+        ...history,
+        take: async (results) => `file/${await files.take(results)}`,
+        open: (key) => (key.startsWith('file/') ? files.open(key.slice(5)) : history.open(key)),
+        label: (key, label) => (key.startsWith('file/') ? files.label(key.slice(5), label) : history.label(key, label)),
+      },
+    });
+    await page.load();
+    const run = () => page.store.getState().run;
+    await page.sharing.openResults(new File([JSON.stringify(changed)], 'changed.json'));
+    expect(shownKey(run())).toBeNull();
+    await page.sharing.keepResults();
+    const key = shownKey(run());
+    expect(key).toBe(`file/${runKey(own)}`);
+    await page.openRun(runKey(own));
+    expect(shownKey(run())).toBe(runKey(own));
+    await page.openRun(key ?? '');
+    expect([run().results, shownKey(run())]).toEqual([changed, key]);
+    await page.labelRun(runKey(own), { name: 'mine', notes: '' });
+    expect(run().results?.name).toBeUndefined();
+    await page.labelRun(key ?? '', { name: 'theirs', notes: '' });
+    expect(run().results?.name).toBe('theirs');
   });
 });

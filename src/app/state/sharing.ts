@@ -57,7 +57,8 @@ export const browserAddress: PageAddress = {
 export function createSharing(
   store: StoreOf<SharingSlice & SetUpSlice & RunSlice & ViewSlice & { dropProblem: ErrorReport | null }, TasksSlice>,
   address: PageAddress,
-  keep: (results: Results) => Promise<void>,
+  /** Stores results, and returns their key. */
+  keep: (results: Results) => Promise<string>,
 ): SharingActions {
   const { getState, setState } = store;
 
@@ -100,7 +101,11 @@ export function createSharing(
         );
       }
       if (run.sharedAs === null) before = run;
-      setState({ run: endedRun(results, from), refused: null, view: { ...view, selected: null, tab: 'run' } });
+      setState({
+        run: endedRun(results, { sharedAs: from }),
+        refused: null,
+        view: { ...view, selected: null, tab: 'run' },
+      });
     } catch (error) {
       setState({ dropProblem: reportOf(error) });
     }
@@ -154,8 +159,8 @@ export function createSharing(
       const { results, sharedAs } = getState().run;
       if (results === null || sharedAs === null) return;
       try {
-        await keep(results);
-        setState(({ run }) => ({ run: { ...run, sharedAs: null } }));
+        const key = await keep(results);
+        setState(({ run }) => ({ run: { ...run, key, sharedAs: null } }));
       } catch (error) {
         setState({ dropProblem: reportOf(error) });
       }

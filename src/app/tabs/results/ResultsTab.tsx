@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { ScoreTool } from '../../shared/score-tools.tsx';
-import { runKey } from '../../state/history.ts';
+import { shownKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { PlainTable, Section } from '../../ui/blocks.tsx';
@@ -35,7 +35,7 @@ export function ResultsTab() {
 
 /** The runs in this browser. */
 function StoredRuns() {
-  const results = usePageState(({ run }) => (isActive(run.status) ? null : run.results));
+  const current = usePageState(({ run }) => (isActive(run.status) ? null : shownKey(run)));
   const history = usePageState((state) => state.history);
   const problem = usePageState((state) => state.historyProblem);
   const wholeBytes = history.reduce((sum, { resultsBytes }) => sum + (resultsBytes ?? 0), 0);
@@ -56,7 +56,7 @@ function StoredRuns() {
       {history.length === 0 ? (
         <p className="about">None yet. Finished and stopped runs appear here.</p>
       ) : (
-        <RunsTable runs={history} current={results === null ? null : runKey(results)} />
+        <RunsTable runs={history} current={current} />
       )}
     </Section>
   );

@@ -5,7 +5,7 @@ import { namedRounds } from '../../../run/settings/schedule.ts';
 import { bytes, duration, moment, NONE, whole } from '../../ui/format.ts';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
 import { TeachMore } from '../../shared/Lessons.tsx';
-import { runKey } from '../../state/history.ts';
+import { runKey, shownKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { downloadResults } from '../../ui/download.ts';
 import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
@@ -105,7 +105,7 @@ export function Machine() {
 /** Name and notes of a run, from its beginning on. */
 function Label() {
   const label = usePageState(({ run }) => run.results);
-  const key = label === null ? null : runKey(label);
+  const key = usePageState(({ run }) => shownKey(run));
   const isStored = usePageState(
     ({ run, history }) => isActive(run.status) || history.some((one) => runKey(one) === key),
   );

@@ -13,7 +13,7 @@ import {
 import type { Results } from '../../../run/results/results.ts';
 import { roundName, roundOf } from '../../../run/settings/schedule.ts';
 import { isShare, mainScore } from '../../../tasks/forms.ts';
-import { runKey } from '../../state/history.ts';
+import { shownKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { sameWith } from '../../state/queue.ts';
 import { isActive } from '../../state/run-state.ts';
@@ -76,7 +76,8 @@ export function watchedStory(results: Results): string[] {
 export function WhatHappened() {
   const run = usePageState((state) => state.run);
   const view = usePageState((state) => state.view.score);
-  const { settings, results, sharedAs } = run;
+  const { settings, results } = run;
+  const key = shownKey(run);
   const examples = results?.tasks.map(({ testExamples }) => testExamples) ?? [];
   if (settings === null || results === null) return null;
   const { matrix, ranked } = sharesOf(results, view);
@@ -120,7 +121,7 @@ export function WhatHappened() {
       )}
       <KeptQuestions results={results} />
       {limit !== null && <p className={`about ${styles.limit}`}>{limit}</p>}
-      {settings.order.length > 1 && sharedAs === null && !isActive(run.status) && <Comparison results={results} />}
+      {settings.order.length > 1 && key !== null && !isActive(run.status) && <Comparison results={results} run={key} />}
     </Section>
   );
 }
@@ -145,10 +146,9 @@ function Sentence({ sentence: { task, text, tone } }: { sentence: TaskSentence }
 }
 
 /** An ended run beside the same one with another method. If there is none yet, offers to train that, on the spot. */
-function Comparison({ results }: { results: Results }) {
+function Comparison({ results, run }: { results: Results; run: string }) {
   const { queue, changeView } = usePage();
   const { settings } = results;
-  const run = runKey(results);
   const isMine = usePageState((state) => state.queue.isMine);
   const [problem, setProblem] = useState<ErrorReport | null>(null);
   const other = counterMethod(settings.method.name);
@@ -161,7 +161,7 @@ function Comparison({ results }: { results: Results }) {
       setProblem(reportOf(error));
     }
   };
-  if (counterpart !== null) return <Beside results={results} other={counterpart} />;
+  if (counterpart !== null) return <Beside results={results} run={run} other={counterpart} />;
   return (
     <div className="row spaced">
       <button
@@ -184,7 +184,7 @@ function Comparison({ results }: { results: Results }) {
 }
 
 /** Reads the results of another run, and shows both. */
-function Beside({ results, other }: { results: Results; other: string }) {
+function Beside({ results, run, other }: { results: Results; run: string; other: string }) {
   const { compare, changeView, resultsOf } = usePage();
   const [read, setRead] = useState<{ key: string; results: Results | null } | null>(null);
   useEffect(() => {
@@ -205,7 +205,7 @@ function Beside({ results, other }: { results: Results; other: string }) {
         data-testid="compare-with"
         onClick={() => {
           changeView({ tab: 'compare' });
-          void compare.tickOnly([other, runKey(results)]);
+          void compare.tickOnly([other, run]);
         }}
       >
         Compare all measures and losses
