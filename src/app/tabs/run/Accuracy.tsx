@@ -24,6 +24,11 @@ import styles from './run.module.css';
 
 type Cell = readonly [round: number, task: number];
 
+/** The cell of the tab stop: the one that had the focus last, or if another run has no such cell, one before it. */
+export function cellWithin(rows: readonly { round: number }[], columns: number, [round, task]: Cell): Cell {
+  return [rows.findLast((row) => row.round <= round)?.round ?? 0, Math.min(task, Math.max(0, columns - 1))];
+}
+
 /** R as a table drawn as a heat map: rows are tests after each task, columns are tasks. One tab stop; arrow keys move within it. */
 export function AccuracyMatrix() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
@@ -34,7 +39,8 @@ export function AccuracyMatrix() {
   const { columns, rows, matrix, isText, scoreAt, isMixed, scoreName, hasText } = grid;
   const isWatched = (task: number): boolean => task >= settings.order.length;
   const tasks = results?.tasks;
-  const [focused, setFocused] = useState<Cell>([0, 0]);
+  const [lastFocused, setFocused] = useState<Cell>([0, 0]);
+  const focused = cellWithin(rows, columns.length, lastFocused);
   const [shown, setShown] = useState<Cell | null>(null);
   const table = useRef<HTMLTableElement>(null);
 

@@ -5,7 +5,7 @@ import { withText } from '../../../run/settings/settings.ts';
 import { resultsOfScript } from '../../../testing/scripted-results.ts';
 import { IDLE } from '../../state/run-state.ts';
 import { markup, silentPage, textOf } from '../../testing/markup.ts';
-import { AccuracyMatrix } from './Accuracy.tsx';
+import { AccuracyMatrix, cellWithin } from './Accuracy.tsx';
 import { WhatHappened } from './WhatHappened.tsx';
 
 /** The page after a run that was measured by a general text, or by none. */
@@ -38,4 +38,12 @@ it('comes with a sentence on what happened', () => {
   expect(textOf(markup(after('included'), createElement(WhatHappened)))).toMatch(
     /It models general text worse: 3\.18 → 3\.41 nats a token \(\+0\.23, 95 % interval \+0\.21 to \+0\.26 over 8 passages; 1\.15 → 1\.23 bits a byte\)\. It moved from the base model \(KL\) by 0\.12 nats a token there, 1\.5 in answers to test prompts\./,
   );
+});
+
+it('stays in the tab order when a run with fewer rows or columns takes the place of another', () => {
+  const rows = [0, 1, 2].map((round) => ({ round }));
+  expect(cellWithin(rows, 3, [1, 2])).toEqual([1, 2]);
+  expect(cellWithin(rows, 2, [4, 3])).toEqual([2, 1]);
+  expect(cellWithin([{ round: 0 }, { round: 4 }], 4, [2, 3]), 'all tasks at once').toEqual([0, 3]);
+  expect(cellWithin(rows, 0, [0, 0]), 'no tasks yet').toEqual([0, 0]);
 });
