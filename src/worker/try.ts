@@ -28,16 +28,17 @@ import { openPlaces, webgpu } from './hosts.ts';
 import type { ModelChoice } from './protocol.ts';
 import { filesOfLine, usedModel } from './taught-models.ts';
 import { type AskerParts, askExamples, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
+import { loadedOnce } from './try/loaded-once.ts';
 import type { Answering, RoundFile, Preparation, TriedRun, TryCommand, TryMessage } from './try/messages.ts';
 import { openRunFiles, type RunFiles } from './try/opened-run.ts';
 import { openStage, PreparedModels, type RoundsModel } from './try/prepared-models.ts';
 
 /**
- * onnxruntime-web from the app's own files: the small build for the CPU, or the one that has WebGPU too.
+ * Loads onnxruntime-web from the app's own files: the small build for the CPU, or the one that has WebGPU too.
  *
  * @throws GorpError `worker/no-runtime` if its files cannot be loaded.
  */
-async function loadRuntime(provider: 'webgpu' | 'wasm'): Promise<Runtime> {
+const loadRuntime = loadedOnce(async (provider: 'webgpu' | 'wasm'): Promise<Runtime> => {
   try {
     const ort = await (provider === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm'));
     const [mjs, wasm] = provider === 'webgpu' ? [gpuGlue, gpuBinary] : [cpuGlue, cpuBinary];
@@ -53,7 +54,7 @@ async function loadRuntime(provider: 'webgpu' | 'wasm'): Promise<Runtime> {
       { cause },
     );
   }
-}
+});
 
 // The worker that tries models: rounds of a run on onnxruntime-web. It ends, and frees everything, when its tab is
 // left.
@@ -65,7 +66,6 @@ let isStopping = false;
 /** The open run, and what has been prepared of it. */
 let opened: { files: RunFiles; asker: Promise<OpenedModel> | undefined } | undefined;
 let provider: (Provider & { device: DeviceChoice }) | undefined;
-const runtimes = new Map<string, Promise<Runtime>>();
 
 const turn = inTurn();
 /** A stop before an answer begins also counts. */
@@ -245,11 +245,7 @@ async function openForAsking(
     answerLength: answerLengthIn(results),
     tasks,
     models: new PreparedModels({ config: known.config, graphs }, await openStage()),
-    loadRuntime: (provider) => {
-      const loading = runtimes.get(provider) ?? loadRuntime(provider);
-      runtimes.set(provider, loading);
-      return loading;
-    },
+    loadRuntime,
     emit,
     breathe: async () => {
       await new Promise((resolve) => setTimeout(resolve));
