@@ -8,6 +8,7 @@ import { measuresShown, runKey, type RunSummary } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { changeText, scoreText, type ScoreView } from '../../state/scores.ts';
+import { isAtWork } from '../../state/taught-models.ts';
 import { AskTwice } from '../../ui/controls.tsx';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
 import { downloadResults } from '../../ui/download.ts';
@@ -95,7 +96,7 @@ function RunDetails({ run }: { run: RunSummary }) {
     models.find(({ model }) => model?.run !== null && model?.run === run.id),
   );
   const isUsed = usePageState(({ taught: { used } }) => used === taught?.key);
-  const isWriting = usePageState(({ taught: { writing } }) => writing !== null);
+  const isBusy = usePageState(isAtWork);
   const { settings, device, seconds, resultsBytes } = run;
   const { trainExamples, testExamples, epochs, seed } = settings.training;
   const [key, which] = [runKey(run), calledRun(run)];
@@ -131,7 +132,7 @@ function RunDetails({ run }: { run: RunSummary }) {
           <Act label="Resume" of={which} isDisabled={active} act={() => resumeFromCheckpoint(checkpoint)} />
         )}
         {taught && !isUsed && (
-          <Act label="Use its model" of={which} isDisabled={active || isWriting} act={() => stored.use(taught.key)} />
+          <Act label="Use its model" of={which} isDisabled={active || isBusy} act={() => stored.use(taught.key)} />
         )}
         <Act label="Use settings" of={which} isDisabled={active} act={() => copySettings(settings)} />
         <Act
