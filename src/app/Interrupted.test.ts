@@ -1,4 +1,4 @@
-import { createElement } from 'react';
+import { createElement, isValidElement, type ReactNode } from 'react';
 import { expect, it } from 'vitest';
 import { quickResults } from '../testing/scripted-results.ts';
 import type { StoredCheckpoint } from '../worker/protocol.ts';
@@ -37,4 +37,25 @@ it('does not offer the run of another as that on the page', async () => {
   expect(other).toMatch(
     /^ *Another unfinished run, of seq-lora on gloss, field, was saved .* Resume the other run at step 20/,
   );
+});
+
+/** The keys of the elements with a test id in what a component returns. */
+const keysOf = (node: ReactNode, testId: string): (string | null)[] => {
+  if (Array.isArray(node)) return node.flatMap((one: ReactNode) => keysOf(one, testId));
+  if (!isValidElement<{ testId?: string; children?: ReactNode }>(node)) return [];
+  return [...(node.props.testId === testId ? [node.key] : []), ...keysOf(node.props.children, testId)];
+};
+
+it('asks again before it removes another unfinished run in the same place', async () => {
+  const page = silentPage({
+    checkpoints: () => Promise.resolve({ unfinished: [checkpoint('b', 'gorp', 30)], unread: [] }),
+  });
+  await page.load();
+  let keys: (string | null)[] = [];
+  const Probe = (): ReactNode => {
+    keys = keysOf(Interrupted(), 'drop-checkpoint');
+    return null;
+  };
+  markup(page, createElement(Probe));
+  expect(keys).toEqual(['b']);
 });

@@ -39,6 +39,7 @@ export function Interrupted() {
           Resume {isOther ? 'the other run ' : ''}at step {whole(checkpoint.step)}
         </button>
         <AskTwice
+          key={checkpoint.folder}
           verb="Remove"
           of="the unfinished run"
           testId="drop-checkpoint"
