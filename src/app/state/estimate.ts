@@ -5,6 +5,7 @@ import { ownSeconds, type Results } from '../../run/results/results.ts';
 import type { DeviceSlice } from './device.ts';
 import type { MemorySlice } from './memory-plan.ts';
 import type { SetUpSlice } from './set-up-form.ts';
+import { readItem, writeItem } from './stored-items.ts';
 import { sizesOf, taskCard, type TasksSlice } from './task-store.ts';
 import { lastCount, type TextsSlice } from './text-questions.ts';
 import { draftIssues } from './validate.ts';
@@ -28,14 +29,14 @@ const pairOf = (device: string, model: string): string => `${device} | ${model}`
 export function browserTimeCorrections(): TimeCorrections {
   const read = (): [string, number][] => {
     try {
-      const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? '[]');
+      const stored: unknown = JSON.parse(readItem(KEY) ?? '[]');
       if (!Array.isArray(stored)) return [];
       return stored.filter(
         (one): one is [string, number] =>
           Array.isArray(one) && typeof one[0] === 'string' && typeof one[1] === 'number' && isLikely(one[1]),
       );
     } catch {
-      return []; // storage is blocked, or holds something else
+      return []; // it holds something else
     }
   };
   return {
@@ -44,11 +45,7 @@ export function browserTimeCorrections(): TimeCorrections {
       if (!isLikely(factor)) return;
       const pair = pairOf(device, model);
       const stored = [...read().filter(([other]) => other !== pair), [pair, factor]].slice(-MOST);
-      try {
-        localStorage.setItem(KEY, JSON.stringify(stored));
-      } catch {
-        // Storage is blocked: the next estimate stays uncorrected.
-      }
+      writeItem(KEY, JSON.stringify(stored));
     },
   };
 }

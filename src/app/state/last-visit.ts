@@ -4,6 +4,7 @@ import { RunSettingsSchema } from '../../run/settings/settings.ts';
 import type { StoredCheckpoint } from '../../worker/protocol.ts';
 import { type RunSummary, runKey } from './history.ts';
 import type { Form } from './set-up-form.ts';
+import { readItem, writeItem } from './stored-items.ts';
 
 /** The state that a tab was left in: the form, and the run that it showed. A new tab begins as the last one was. */
 export interface LastVisit {
@@ -67,19 +68,9 @@ function parsed<const Schema extends v.GenericSchema>(schema: Schema, key: strin
   }
 }
 
-function read(key: string): string | null {
-  try {
-    return sessionStorage.getItem(key) ?? localStorage.getItem(key);
-  } catch {
-    return null; // storage is blocked
-  }
-}
+const read = (key: string): string | null => readItem(key, 'sessionStorage') ?? readItem(key);
 
 function write(key: string, text: string): void {
-  try {
-    sessionStorage.setItem(key, text);
-    localStorage.setItem(key, text);
-  } catch {
-    // Then it lasts as long as the page.
-  }
+  writeItem(key, text, 'sessionStorage');
+  writeItem(key, text);
 }

@@ -62,7 +62,7 @@ export interface PageParts {
 interface DeviceParts {
   ask: AskForDevice;
   preferences: Preferences;
-  keep: (preferences: Preferences) => void;
+  keep: (change: Partial<Preferences>) => void;
 }
 
 /** How memory plans are made, and where the budget is stored. */

@@ -3,6 +3,7 @@ import { DEVICE_CHOICES, type DeviceChoice } from '../../base/device-choice.ts';
 import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
 import { type MemoryPlan, checkBudget } from '../../run/planning/memory-plan.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
+import { readItem, writeItem } from './stored-items.ts';
 
 /** `system` follows prefers-color-scheme. */
 export type Theme = 'system' | 'light' | 'dark';
@@ -13,22 +14,14 @@ const isTheme = (text: string | null): text is Theme => text === 'system' || tex
 
 /** The theme stored in this browser. */
 export function storedTheme(): Theme {
-  try {
-    const text = localStorage.getItem(THEME_KEY);
-    return isTheme(text) ? text : 'system';
-  } catch {
-    return 'system'; // storage is blocked, so nothing was stored
-  }
+  const text = readItem(THEME_KEY);
+  return isTheme(text) ? text : 'system';
 }
 
 /** Sets the theme on the document, where the style sheet reads it, and stores it for the next visit. */
 export function applyTheme(theme: Theme): void {
   document.documentElement.dataset['theme'] = theme;
-  try {
-    localStorage.setItem(THEME_KEY, theme);
-  } catch {
-    // Storage is blocked: the choice lasts until the page closes.
-  }
+  writeItem(THEME_KEY, theme);
 }
 
 /** A person's choices about this machine, stored in the browser. They are not settings of a run. */
@@ -57,35 +50,32 @@ export const USUAL: Preferences = {
   keepsTests: true,
 };
 
-const DEVICE = 'gorp-web-device';
-const AWAKE = 'gorp-web-keep-awake';
-const CHECKPOINTS = 'gorp-web-checkpoint-minutes';
-const GPU_SHARE = 'gorp-web-gpu-share';
-const TESTS = 'gorp-web-keep-tests';
+const KEYS: Readonly<Record<keyof Preferences, string>> = {
+  device: 'gorp-web-device',
+  keepAwake: 'gorp-web-keep-awake',
+  checkpointMinutes: 'gorp-web-checkpoint-minutes',
+  gpuShare: 'gorp-web-gpu-share',
+  keepsTests: 'gorp-web-keep-tests',
+};
 
 /** The choices stored in this browser. */
 export function storedPreferences(): Preferences {
-  try {
-    const device = DEVICE_CHOICES.find((choice) => choice === localStorage.getItem(DEVICE)) ?? USUAL.device;
-    const minutes = localStorage.getItem(CHECKPOINTS);
-    const checkpointMinutes = CHECKPOINT_MINUTES.find((one) => String(one) === minutes) ?? USUAL.checkpointMinutes;
-    const gpuShare = GPU_SHARES.find((share) => String(share) === localStorage.getItem(GPU_SHARE)) ?? USUAL.gpuShare;
-    const [keepAwake, keepsTests] = [AWAKE, TESTS].map((key) => localStorage.getItem(key) !== 'no');
-    return { device, keepAwake, checkpointMinutes, gpuShare, keepsTests };
-  } catch {
-    return USUAL; // storage is blocked, so nothing was stored
-  }
+  const chosen = <Value>(name: keyof Preferences, values: readonly Value[], usual: Value): Value =>
+    values.find((value) => String(value) === readItem(KEYS[name])) ?? usual;
+  return {
+    device: chosen('device', DEVICE_CHOICES, USUAL.device),
+    keepAwake: readItem(KEYS.keepAwake) !== 'no',
+    checkpointMinutes: chosen('checkpointMinutes', CHECKPOINT_MINUTES, USUAL.checkpointMinutes),
+    gpuShare: chosen('gpuShare', GPU_SHARES, USUAL.gpuShare),
+    keepsTests: readItem(KEYS.keepsTests) !== 'no',
+  };
 }
 
-export function savePreferences({ device, keepAwake, checkpointMinutes, gpuShare, keepsTests }: Preferences): void {
-  try {
-    localStorage.setItem(DEVICE, device);
-    localStorage.setItem(AWAKE, keepAwake ? 'yes' : 'no');
-    localStorage.setItem(CHECKPOINTS, String(checkpointMinutes));
-    localStorage.setItem(GPU_SHARE, String(gpuShare));
-    localStorage.setItem(TESTS, keepsTests ? 'yes' : 'no');
-  } catch {
-    // Storage is blocked: the choices last until the page closes.
+/** Stores the choices that have changed; another tab may have changed the others. */
+export function savePreferences(change: Partial<Preferences>): void {
+  for (const name of Object.keys(change) as (keyof Preferences)[]) {
+    const value = change[name];
+    writeItem(KEYS[name], typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value));
   }
 }
 
@@ -111,21 +101,12 @@ const BUDGET_KEY = 'gorp-web-gpu-memory';
 
 /** The budget in GiB stored in this browser, or null. It belongs to the machine, not to a run's settings. */
 export function storedBudget(): number | null {
-  try {
-    const budget = Number(localStorage.getItem(BUDGET_KEY));
-    return budget > 0 && Number.isFinite(budget) ? budget : null;
-  } catch {
-    return null; // storage is blocked, so nothing was stored
-  }
+  const budget = Number(readItem(BUDGET_KEY));
+  return budget > 0 && Number.isFinite(budget) ? budget : null;
 }
 
 export function saveBudget(budget: number | null): void {
-  try {
-    if (budget === null) localStorage.removeItem(BUDGET_KEY);
-    else localStorage.setItem(BUDGET_KEY, String(budget));
-  } catch {
-    // Storage is blocked: the budget lasts until the page closes.
-  }
+  writeItem(BUDGET_KEY, budget === null ? null : String(budget));
 }
 
 /** The choices about this machine that hold now. */

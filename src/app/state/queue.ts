@@ -11,6 +11,7 @@ import { type DeviceSlice, isMeasuring } from './device.ts';
 import { runKey } from './history.ts';
 import { isActive, type PageRun, type RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
+import { readItem, writeItem } from './stored-items.ts';
 
 const QueuedRunSchema = v.strictObject({
   id: v.string(),
@@ -122,19 +123,12 @@ export function browserQueue(): QueueStorage {
   return {
     read: () => {
       try {
-        return JSON.parse(localStorage.getItem(KEY) ?? 'null') as unknown;
+        return JSON.parse(readItem(KEY) ?? 'null') as unknown;
       } catch {
-        return null; // storage is blocked, or holds something else
+        return null; // it holds something else
       }
     },
-    write: (queue) => {
-      try {
-        localStorage.setItem(KEY, JSON.stringify(queue));
-        return true;
-      } catch {
-        return false;
-      }
-    },
+    write: (queue) => writeItem(KEY, JSON.stringify(queue)),
     own: (onOwn) => {
       // Only secure pages have locks; elsewhere every tab runs the queue.
       if (!('locks' in navigator)) {

@@ -79,7 +79,7 @@ export interface SetUpActions {
 
 /** Stores choices in this browser. */
 interface SetUpParts {
-  readonly savePreferences: (preferences: Preferences) => void;
+  readonly savePreferences: (change: Partial<Preferences>) => void;
   readonly saveBudget: (budget: number | null) => void;
 }
 
@@ -97,7 +97,7 @@ export function createSetUpActions(
   store: StoreOf<SetUpSlice & PreferencesSlice & RunSlice, TasksSlice>,
   { savePreferences, saveBudget }: SetUpParts,
 ): SetUpActions {
-  const { getState, setState } = store;
+  const { setState } = store;
 
   const changeAccess = (change: (access: ModelAccess) => Partial<ModelAccess>): void =>
     setState(({ access }) => ({ access: { ...access, ...change(access) }, refused: null }));
@@ -137,8 +137,7 @@ export function createSetUpActions(
     },
     prefer: (change) => {
       setState({ ...change, refused: null });
-      const { device, keepAwake, checkpointMinutes, gpuShare, keepsTests } = getState();
-      savePreferences({ device, keepAwake, checkpointMinutes, gpuShare, keepsTests });
+      savePreferences(change);
     },
     setMemoryBudget: (memoryBudget) => {
       saveBudget(memoryBudget);

@@ -5,6 +5,7 @@ import type { TaughtModel } from '../../../worker/protocol.ts';
 import { Lessons, useTeaching, useTaughtList } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { canRemoveModels, isActive } from '../../state/run-state.ts';
+import { readItem, writeItem } from '../../state/stored-items.ts';
 import { isAtWork } from '../../state/taught-models.ts';
 import { ErrorText, Section } from '../../ui/blocks.tsx';
 import { AskTwice } from '../../ui/controls.tsx';
@@ -18,21 +19,7 @@ const KEY = 'gorp-web-model-budget';
 const GIB = 2 ** 30;
 
 /** The budget that the person chose, in GiB. */
-function readBudget(): number {
-  try {
-    return BUDGETS.find((one) => String(one) === localStorage.getItem(KEY)) ?? USUAL;
-  } catch {
-    return USUAL; // storage is blocked
-  }
-}
-
-function saveBudget(gib: number): void {
-  try {
-    localStorage.setItem(KEY, String(gib));
-  } catch {
-    // Then it lasts as long as the page.
-  }
-}
+const readBudget = (): number => BUDGETS.find((one) => String(one) === readItem(KEY)) ?? USUAL;
 
 /** The models that have to go, the oldest first, for the others to fit into the budget; never the one in use. */
 export function overBudget(
@@ -98,7 +85,7 @@ export function TaughtModels() {
               data-testid="model-budget"
               onChange={({ target }) => {
                 setBudget(Number(target.value));
-                saveBudget(Number(target.value));
+                writeItem(KEY, target.value);
               }}
             >
               {BUDGETS.map((gib) => (

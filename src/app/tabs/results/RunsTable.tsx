@@ -8,6 +8,7 @@ import { measuresShown, runKey, type RunSummary } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { changeText, scoreText, type ScoreView } from '../../state/scores.ts';
+import { readItem, writeItem } from '../../state/stored-items.ts';
 import { isAtWork } from '../../state/taught-models.ts';
 import { AskTwice } from '../../ui/controls.tsx';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
@@ -69,20 +70,8 @@ export function columnText(column: RunColumn, run: RunSummary, view: ScoreView):
 
 /** The columns that the person chose. */
 function readColumns(): readonly RunColumn[] {
-  try {
-    const chosen = localStorage.getItem(KEY)?.split(',');
-    return chosen === undefined ? USUAL : RUN_COLUMNS.filter((column) => chosen.includes(column));
-  } catch {
-    return USUAL; // storage is blocked
-  }
-}
-
-function saveColumns(columns: readonly RunColumn[]): void {
-  try {
-    localStorage.setItem(KEY, columns.join(','));
-  } catch {
-    // Then they last as long as the page.
-  }
+  const chosen = readItem(KEY)?.split(',');
+  return chosen === undefined ? USUAL : RUN_COLUMNS.filter((column) => chosen.includes(column));
 }
 
 /** All that is stored of a run, and what can be done with it. */
@@ -166,7 +155,7 @@ export function RunsTable({ runs, current }: { runs: readonly RunSummary[]; curr
   const choose = (column: RunColumn, isShown: boolean): void => {
     const next = RUN_COLUMNS.filter((one) => (one === column ? isShown : columns.includes(one)));
     setColumns(next);
-    saveColumns(next);
+    writeItem(KEY, next.join(','));
   };
   return (
     <>
