@@ -29,7 +29,7 @@ import type { ModelChoice } from './protocol.ts';
 import { filesOfLine, usedModel } from './taught-models.ts';
 import { type AskerParts, askExamples, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
 import { loadedOnce } from './try/loaded-once.ts';
-import type { Answering, RoundFile, Preparation, TriedRun, TryCommand, TryMessage } from './try/messages.ts';
+import type { Answering, GivenRun, RoundFile, Preparation, TriedRun, TryCommand, TryMessage } from './try/messages.ts';
 import { openRunFiles, type RunFiles } from './try/opened-run.ts';
 import { openStage, PreparedModels, type RoundsModel } from './try/prepared-models.ts';
 
@@ -78,7 +78,7 @@ const answering = <Command>(work: (command: Command) => Promise<void>): ((comman
 };
 
 const functions: FunctionsFor<TryCommand> = {
-  open: turn(({ files, model, access }) => open(files, model, access)),
+  open: turn(({ given, model, access }) => open(given, model, access)),
   examples: turn(({ task }) => emit({ type: 'examples', task, examples: examplesOf(task) })),
   ask: answering(({ asking }) => {
     const [round] = asking.rounds;
@@ -98,9 +98,9 @@ const functions: FunctionsFor<TryCommand> = {
 };
 serve(self, versionText(), functions);
 
-async function open(given: readonly RoundFile[] | null, model: ModelChoice, access: ModelAccess): Promise<void> {
+async function open(given: GivenRun | null, model: ModelChoice, access: ModelAccess): Promise<void> {
   const files = await openRunFiles(
-    given === null ? await filesOfLine((await usedModel(model)).used?.key ?? null) : await unpacked(given),
+    given === null ? await filesOfLine((await usedModel(model)).used?.key ?? null) : await unpacked(given.files),
   );
   if (files === null && given !== null) {
     throw new GorpError(
@@ -114,7 +114,7 @@ async function open(given: readonly RoundFile[] | null, model: ModelChoice, acce
   const before = await opened?.asker?.catch(() => undefined);
   await before?.parts.models.close();
   opened = files === null ? undefined : { files, asker: undefined };
-  emit({ type: 'opened', run });
+  emit({ type: 'opened', run, given });
 }
 
 /** The given files, or the contents of the given archive. */

@@ -51,15 +51,22 @@ beforeEach(() => {
 
 function openRun(): void {
   playground.open(CONTEXT.access, null);
-  tell({ type: 'opened', run: RUN });
+  tell({ type: 'opened', run: RUN, given: null });
   playground.edit({ sentence: 'red ball', label: 'warm' });
+}
+
+const picked = { name: 'rounds', files: [{ path: 'round.json', blob: new Blob() }] };
+
+/** The worker has opened what a command names; by default, the last. */
+function opened(command = sent.at(-1)): void {
+  if (command?.type === 'open') tell({ type: 'opened', run: RUN, given: command.given });
 }
 
 describe('the tab Try it', () => {
   it('opens the saved rounds and requests the examples of the first task', () => {
     openRun();
     expect(sent).toEqual([
-      { type: 'open', files: null, model: null, access: CONTEXT.access },
+      { type: 'open', given: null, model: null, access: CONTEXT.access },
       { type: 'examples', task: 'gloss' },
     ]);
     expect(state()).toMatchObject({ status: 'open', form: { task: 'gloss', from: 1, to: 2 } });
@@ -109,7 +116,7 @@ describe('the tab Try it', () => {
     expect(say('blue?'), 'the rounds stay').toMatchObject({ asking: { question: { before }, rounds: [0, 2] } });
     tell({ type: 'done', isStopped: false });
     expect([state().talk.length, state().asked.length]).toEqual([2, 0]);
-    tell({ type: 'opened', run: { ...RUN, id: 'another' } });
+    tell({ type: 'opened', run: { ...RUN, id: 'another' }, given: null });
     expect(state().talk, 'another run cannot continue it').toEqual([]);
     expect(say('blue?')).toMatchObject({ asking: { question: { before: [] }, rounds: [0] } });
     tell({ type: 'done', isStopped: false });
@@ -162,9 +169,9 @@ describe('the tab Try it', () => {
     expect(state().untrained).toEqual({ 'f32 gloss': [answer, answer].map((one) => ({ round: 0, ...one })) });
     playground.close();
     playground.reopen(CONTEXT.access, null);
-    tell({ type: 'opened', run: RUN });
+    tell({ type: 'opened', run: RUN, given: null });
     expect(Object.keys(state().untrained), 'of the same run').toHaveLength(1);
-    tell({ type: 'opened', run: { ...RUN, id: 'another' } });
+    tell({ type: 'opened', run: { ...RUN, id: 'another' }, given: null });
     expect(state().untrained).toEqual({});
   });
 
@@ -181,16 +188,29 @@ describe('the tab Try it', () => {
   });
 
   it('ends its worker when left, and opens the same files when shown again', () => {
-    playground.open(CONTEXT.access, null, { name: 'rounds', files: [{ path: 'round.json', blob: new Blob() }] });
-    tell({ type: 'opened', run: RUN });
+    playground.open(CONTEXT.access, null, picked);
+    opened();
     playground.edit({ sentence: 'red ball' });
     playground.ask(CONTEXT);
     playground.close();
     expect(closed).toBe(1);
     expect(state().asked[0].answers[0].state.status).toBe('stopped');
     playground.reopen(CONTEXT.access, null);
-    expect(sent.at(-1)).toMatchObject({ type: 'open', files: [{ path: 'round.json' }] });
+    expect(sent.at(-1)).toMatchObject({ type: 'open', given: { files: [{ path: 'round.json' }] } });
     expect(state().source).toEqual({ kind: 'files', name: 'rounds' });
+  });
+
+  it('names what is open, though files that cannot be opened were given meanwhile', () => {
+    openRun();
+    playground.close();
+    playground.reopen(CONTEXT.access, null);
+    const [stored] = sent.slice(-1);
+    playground.open(CONTEXT.access, null, picked);
+    opened(stored);
+    tell({ type: 'failed', error: { code: 'run/bad-round', message: 'm', nextStep: 'n' } });
+    expect(state()).toMatchObject({ status: 'open', source: { kind: 'kept' } });
+    playground.reopen(CONTEXT.access, null);
+    expect(sent.at(-1)).toMatchObject({ type: 'open', given: null });
   });
 
   it('shows why a run cannot be opened, and lets the person try again', () => {

@@ -5,7 +5,7 @@ import { tokenizerTooSlow } from '../../base/tokenizer-config.ts';
 import { RUNTIME_BYTES } from '../../onnx/dtypes.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { ModelChoice } from '../../worker/protocol.ts';
-import type { Answering, TryCommand, TryEvent, TryMessage } from '../../worker/try/messages.ts';
+import type { Answering, GivenRun, TryCommand, TryEvent, TryMessage } from '../../worker/try/messages.ts';
 import { isMeasuring } from './device.ts';
 import type { Picked } from './models.ts';
 import { usePage } from './page-context.tsx';
@@ -137,16 +137,15 @@ const MEASURED: ErrorReport = {
 export function createPlayground(openSession: OpenTrySession): Playground {
   const store = createStore<TryState & { form: TryForm }>(() => ({ ...CLOSED, form: EMPTY_FORM }));
   const { getState, setState } = store;
-  /** Files that are open, or being opened, instead of the rounds stored in this browser. */
-  let files: Picked | undefined;
-  let opening: Picked | undefined;
+  /** Files that are open instead of the rounds stored in this browser. */
+  let given: GivenRun | null = null;
 
   const session = openSession((event) => {
     setState((state) => applyTryEvent(state, event));
     if (event.type !== 'opened') return;
-    files = opening;
-    setState({ source: files === undefined ? { kind: 'kept' } : { kind: 'files', name: files.name } });
     const { run } = event;
+    given = event.given;
+    setState({ source: given === null ? { kind: 'kept' } : { kind: 'files', name: given.name } });
     if (getState().talk.some((turn) => turn.run.id !== run?.id)) setState({ talk: [] }); // no other run can continue it
     if (run === null) return;
     setState(({ form }) => ({ form: formFor(form, run) }));
@@ -163,17 +162,18 @@ export function createPlayground(openSession: OpenTrySession): Playground {
     return isMeasured;
   };
 
-  const open = (access: ModelAccess, model: ModelChoice, picked?: Picked): void => {
-    opening = picked;
+  const open = (access: ModelAccess, model: ModelChoice, given: GivenRun | null): void => {
     setState({ status: 'opening' });
-    const given = picked?.files.map(({ path, blob }) => ({ path, file: blob })) ?? null;
-    session.send({ type: 'open', files: given, model, access });
+    session.send({ type: 'open', given, model, access });
   };
 
   return {
     store,
-    open,
-    reopen: (access, model) => open(access, model, files),
+    open: (access, model, picked) => {
+      const files = picked?.files.map(({ path, blob }) => ({ path, file: blob }));
+      open(access, model, picked && files ? { name: picked.name, files } : null);
+    },
+    reopen: (access, model) => open(access, model, given),
     edit: (change) => setState(({ form }) => ({ form: { ...form, ...change } })),
     chooseTask: (name) => {
       setState(({ form, run }) => ({ form: withTask(form, run?.tasks ?? [], name) }));

@@ -53,10 +53,16 @@ export interface RoundFile {
   file: Blob;
 }
 
+/** Files of a run that a person has picked or dropped, and a name for all of them. */
+export interface GivenRun {
+  readonly name: string;
+  readonly files: readonly RoundFile[];
+}
+
 /** Commands to the worker that tries models. It does one thing after another; `stop` interrupts an answer. */
 export type TryCommand =
   /** Opens the rounds stored in this browser, or those in files. */
-  | { type: 'open'; files: readonly RoundFile[] | null; model: ModelChoice; access: ModelAccess }
+  | { type: 'open'; given: GivenRun | null; model: ModelChoice; access: ModelAccess }
   | { type: 'examples'; task: string }
   | { type: 'ask'; asking: Asking }
   /** Asks the model before training the test examples of a task, starting at one of them. */
@@ -114,7 +120,8 @@ export type TryMessage =
   /** The tokenizer starts on a text that may take it for ever, and has finished with it. */
   | { type: 'tokenizing'; model: string }
   | { type: 'tokenized' }
-  | { type: 'opened'; run: TriedRun | null }
+  /** `given` is as in the command: others may be opened by now. */
+  | { type: 'opened'; run: TriedRun | null; given: GivenRun | null }
   | { type: 'examples'; task: string; examples: AnsweredExample[] }
   | { type: 'preparing'; round: number; what: Preparation }
   | { type: 'runtime'; runtime: TryRuntime }
