@@ -35,7 +35,22 @@ describe('the folder of a run', () => {
     await (
       await claimOut(out, { order: ORDER })
     )();
-    expect(await readdir(out)).toEqual([]);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('is removed after a run that left nothing, with the folders made above it, but not what was there', async () => {
+    await mkdir(join(folder, 'mine'));
+    await (
+      await lockOut(join(folder, 'mine', 'new', 'run'))
+    )();
+    await (
+      await lockOut(join(folder, 'mine'))
+    )();
+    expect([await readdir(folder), await readdir(join(folder, 'mine'))]).toEqual([['mine'], []]);
+    const free = await lockOut(join(folder, 'new', 'run'));
+    await writeFile(join(folder, 'new', 'beside'), '');
+    await free();
+    expect(await readdir(join(folder, 'new'))).toEqual(['beside']);
   });
 
   test.each(['results.json', 'predict_results.json', 'logs_and_outputs'])('is refused with %s in it', async (name) => {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, stat } from 'node:fs/promises';
-import { join, relative, resolve, sep } from 'node:path';
+import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { ordersFolder } from '../run/files/layout.ts';
 import type { Change } from './arguments.ts';
@@ -29,14 +29,27 @@ interface ResumedRound {
  * Locks the folder of a run, from its start to its end, so that no other run writes into it. Removes what killed
  * processes left unfinished.
  *
- * @returns a function that releases the folder.
+ * @returns a function that releases the folder, and removes it again if nothing was written into it.
  * @throws GorpError `run/out-is-busy`, `store/failed`.
  */
 export async function lockOut(out: string): Promise<() => Promise<void>> {
-  const lock = await takeLock(out);
+  const { lock, made } = await takeLock(out);
   // Nobody else writes here while the lock is held.
   await removeDrafts(out);
-  return () => lock.release();
+  return async () => {
+    await lock.release();
+    await removeEmpty(out, made);
+  };
+}
+
+/** Removes a folder, and those above it up to one that was made with it, as far as they are empty. */
+async function removeEmpty(folder: string, made: string | undefined): Promise<void> {
+  if (made === undefined) return;
+  try {
+    for (let at = resolve(folder); at.startsWith(resolve(made)); at = dirname(at)) await rmdir(at);
+  } catch {
+    // The run has left something there.
+  }
 }
 
 /**
@@ -60,10 +73,11 @@ export async function claimOut(
   return free;
 }
 
-async function takeLock(out: string): Promise<FileLock> {
+async function takeLock(out: string): Promise<{ lock: FileLock; made: string | undefined }> {
   let lock: FileLock | null;
+  let made: string | undefined;
   try {
-    await mkdir(out, { recursive: true });
+    made = await mkdir(out, { recursive: true });
     lock = await FileLock.take(join(out, LOCK), 'a run');
   } catch (cause) {
     throw new GorpError(
@@ -73,7 +87,7 @@ async function takeLock(out: string): Promise<FileLock> {
       { cause },
     );
   }
-  if (lock !== null) return lock;
+  if (lock !== null) return { lock, made };
   throw new GorpError(
     'run/out-is-busy',
     `Another run is writing into ${out}.`,
