@@ -82,7 +82,10 @@ export async function study(args: string[]): Promise<number> {
   if (values.plan !== undefined) refuseOptions(args, OF_NO_PLAN, 'the plan sets it');
   if (values.merge)
     refuseOptions(args, [...OF_NO_PLAN, 'shard', ...Object.keys(DEVICE_OPTIONS)], '--merge makes no runs');
-  if (values.report && values.plan === undefined) throw new UsageError('--report needs --plan.');
+  if (values.report) {
+    if (values.plan === undefined) throw new UsageError('--report needs --plan.');
+    refuseOptions(args, ['shard', ...Object.keys(DEVICE_OPTIONS)], '--report makes no runs');
+  }
   if (values.merge) {
     if (positionals.length === 0) throw new UsageError('--merge needs the folders to combine.');
     return mergeStudies(positionals, out, format, terminal);

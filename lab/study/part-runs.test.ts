@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type RunLine, lineOf } from '../../src/run/results/results.ts';
 import { embeddedSettings } from '../../src/run/planning/presets.ts';
@@ -162,6 +162,19 @@ test('a large part is packed, also for readers that know its files, and takes fu
   await part().pack();
   expect(await readdir(join(folder, 'main'))).toEqual([]);
   expect([...(await reader.runs()).keys()]).toEqual(['one', 'two', 'three']);
+});
+
+test('a packed line stays as an earlier commit wrote it, without the settings of later ones', async () => {
+  const early = JSON.parse(lineOf(run('early'))) as { results: { settings: { training: Record<string, unknown> } } };
+  delete early.results.settings.training['trainedBlocks'];
+  const line = `${JSON.stringify(early)}\n`;
+  await mkdir(join(folder, 'main'));
+  await writeFile(fileOf('early'), line);
+  await part().add({ ...failure('large'), error: { code: 'run/failed', message: 'x'.repeat(300_000), nextStep: '' } });
+  expect((await part().runs()).get('early')).toEqual(run('early'));
+  await part().pack();
+  expect(gunzipSync(await readFile(packed())).toString()).toContain(line);
+  expect((await part().runs()).get('early')).toEqual(run('early'));
 });
 
 test('what is packed while others read is never missing', async () => {

@@ -7,7 +7,7 @@ import { GorpError } from '../../src/base/errors.ts';
 import { removeDrafts, writeDurably } from '../../src/cli/durable-write.ts';
 import { FileLock } from '../../src/cli/file-lock.ts';
 import { named } from '../../src/cli/round-folder.ts';
-import { type RunLine, lineOf, parseLine, parseLines } from '../../src/run/results/results.ts';
+import { type RunLine, lineOf, linesIn, parseLine, parseLines } from '../../src/run/results/results.ts';
 
 /** A complete part of at least so many bytes is packed. */
 const PACKED_FROM = 256 * 1024;
@@ -78,8 +78,12 @@ export class PartRuns {
     if ([...runs.values()].reduce((sum, line) => sum + lineOf(line).length, 0) < PACKED_FROM) return;
     await this.#locked(async () => {
       const files = await this.#unpackedFiles();
-      const lines = [...(await this.runs()).values()].map(lineOf).join('');
-      await writeDurably(this.#packed, asPieces(gzipSync(lines, { level: 9 })));
+      const texts = await Promise.all([this.#packed, ...files].map(textOf));
+      // Lines stay as they were written, since a study continues only with the commit that began it, which refuses the
+      // settings of later ones. A crash after packing leaves lines in both places.
+      const lines = new Set(texts.flatMap(linesIn));
+      const text = [...lines].map((line) => `${line}\n`).join('');
+      await writeDurably(this.#packed, asPieces(gzipSync(text, { level: 9 })));
       for (const file of files) await rm(file);
     });
   }
@@ -96,7 +100,7 @@ export class PartRuns {
   async #unpackedFiles(): Promise<string[]> {
     const files = (await readdir(this.#path).catch(missing)) ?? [];
     const single = files.filter((name) => name.endsWith(ENDING)).map((name) => join(this.#path, name));
-    return (await signatureOf(this.#plain)) === '' ? single : [...single, this.#plain];
+    return (await signatureOf(this.#plain)) === '' ? single : [this.#plain, ...single];
   }
 
   /** The run of one file; null if it has been packed meanwhile. */
@@ -116,9 +120,7 @@ export class PartRuns {
     const signature = await signatureOf(file);
     const known = this.#lines.get(file);
     if (known?.signature === signature) return known.runs;
-    const bytes = signature === '' ? null : await readFile(file).catch(missing);
-    const text = file === this.#packed && bytes !== null ? unpacked(bytes, file) : bytes?.toString();
-    const runs = parseLines(text ?? '', file); // a run that a crash of an earlier version cut off is made again
+    const runs = parseLines(await textOf(file), file); // a run that a crash of an earlier version cut off is made again
     this.#lines.set(file, { signature, runs });
     return runs;
   }
@@ -170,7 +172,11 @@ function missing(thrown: unknown): null {
   throw thrown;
 }
 
-function unpacked(bytes: Buffer, file: string): string {
+/** The text of a file of lines, unpacked where it is packed; empty if there is none. */
+async function textOf(file: string): Promise<string> {
+  const bytes = await readFile(file).catch(missing);
+  if (bytes === null) return '';
+  if (!file.endsWith('.gz')) return bytes.toString();
   try {
     return gunzipSync(bytes).toString();
   } catch (cause) {

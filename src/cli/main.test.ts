@@ -47,6 +47,7 @@ test.each<[string[], number, string]>([
   [['study', '--merge', 'a', '--methods', 'gpm'], 2, '--methods has no effect here: --merge makes no runs'],
   [['study', '--merge', 'a', '--device', 'cpu'], 2, '--device has no effect here: --merge makes no runs'],
   [['study', '--merge', 'a', '--shard', '0/2'], 2, '--shard has no effect here: --merge makes no runs'],
+  [['study', '--plan', 'a', '--report', '--shard', '0/2'], 2, '--shard has no effect here: --report makes no runs'],
   [['plan', '--gpu-share', '1'], 2, '--gpu-share has no effect here: a plan trains nothing'],
   [['plan', '--published', '--device', 'cpu'], 2, '--device has no effect here: --published prints a fixed table'],
   [['plan', '--published', '--model', 'embedded'], 2, '--model has no effect here'],

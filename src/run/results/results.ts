@@ -52,8 +52,8 @@ export type RunLine = v.InferOutput<typeof LineSchema>;
 /** A run as a line of its part's file, with the line feed. */
 export const lineOf = (line: RunLine): string => `${JSON.stringify(line)}\n`;
 
-/** Reads the lines of a part's file. @param name of the file, for messages. @throws GorpError as {@link parseLine}. */
-export function parseLines(text: string, name: string): RunLine[] {
+/** The lines of a part's file, without their line feeds. */
+export function linesIn(text: string): string[] {
   const lines = text.split('\n');
   // After the last line feed is nothing, a line that lacks only its line feed, or what a crash left of one.
   try {
@@ -61,8 +61,12 @@ export function parseLines(text: string, name: string): RunLine[] {
   } catch {
     lines.pop();
   }
-  return lines.map((line, i) => parseLine(line, `${name}, line ${i + 1}`));
+  return lines;
 }
+
+/** Reads the lines of a part's file. @param name of the file, for messages. @throws GorpError as {@link parseLine}. */
+export const parseLines = (text: string, name: string): RunLine[] =>
+  linesIn(text).map((line, i) => parseLine(line, `${name}, line ${i + 1}`));
 
 /**
  * Reads a line of a part's file, without its line feed.
