@@ -3,6 +3,7 @@ import { flushSync } from 'react-dom';
 import { createRoot } from 'react-dom/client';
 import { type Cell, csvLine, shownText } from '../../base/visible.ts';
 import { LETTER } from '../../charts/axis.ts';
+import { Act } from '../ui/controls.tsx';
 import { download } from '../ui/download.ts';
 import styles from './charts.module.css';
 
@@ -14,10 +15,6 @@ export interface ChartNumbers {
 
 /** A table as CSV with a header. */
 export const csvOf = ({ columns, rows }: ChartNumbers): string => [columns, ...rows].map(csvLine).join('');
-
-/** Downloads the numbers of a chart. @param name file name without extension. */
-const saveCsv = (name: string, numbers: ChartNumbers): void =>
-  download(new Blob([csvOf(numbers)], { type: 'text/csv' }), `${name}.csv`);
 
 const SVG = 'http://www.w3.org/2000/svg';
 /** Style properties that are copied into the file, which has no style sheet. */
@@ -199,36 +196,24 @@ export function SaveTools({ file, draw, numbers, title }: SaveProps) {
     setIsTooLarge(png === null);
     if (png !== null) download(png, `${name}.png`);
   };
+  const kinds = {
+    SVG: () => draw((drawing) => download(picture(drawing).svg, `${name}.svg`)),
+    PNG: () => draw((drawing) => void savePng(drawing)),
+    CSV: () => download(new Blob([csvOf(numbers())], { type: 'text/csv' }), `${name}.csv`),
+  };
   return (
     <span className={styles.save}>
       Save
-      <button
-        type="button"
-        className="act"
-        aria-label={`Save as SVG: ${title}`}
-        data-testid={`svg-${file}`}
-        onClick={() => draw((drawing) => download(picture(drawing).svg, `${name}.svg`))}
-      >
-        SVG
-      </button>
-      <button
-        type="button"
-        className="act"
-        aria-label={`Save as PNG: ${title}`}
-        data-testid={`png-${file}`}
-        onClick={() => draw((drawing) => void savePng(drawing))}
-      >
-        PNG
-      </button>
-      <button
-        type="button"
-        className="act"
-        aria-label={`Save as CSV: ${title}`}
-        data-testid={`csv-${file}`}
-        onClick={() => saveCsv(name, numbers())}
-      >
-        CSV
-      </button>
+      {Object.entries(kinds).map(([kind, save]) => (
+        <Act
+          key={kind}
+          label={`Save as ${kind}: ${title}`}
+          data-testid={`${kind.toLowerCase()}-${file}`}
+          onClick={save}
+        >
+          {kind}
+        </Act>
+      ))}
       {isTooLarge && <span role="alert">The browser cannot draw a picture this large: save it as SVG.</span>}
     </span>
   );

@@ -2,6 +2,7 @@ import { type ReactNode, useId } from 'react';
 import { doubtText, type LabelDoubt, withRelabelled } from '../../tasks/doubtful-labels.ts';
 import type { Columns, Relabelled, TaskForm } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
+import { Act } from '../ui/controls.tsx';
 import { visibleText } from '../../base/visible.ts';
 import styles from './form.module.css';
 
@@ -83,14 +84,9 @@ export function LabelDoubts({ doubts, relabel, onChange }: DoubtsProps) {
                 Merge into {visibleText(like, 40)}
               </button>
             )}
-            <button
-              type="button"
-              className="act"
-              aria-label={`Leave out ${visibleText(label, 40)}`}
-              onClick={() => change({ from: label, to: null })}
-            >
+            <Act label={`Leave out ${visibleText(label, 40)}`} onClick={() => change({ from: label, to: null })}>
               Leave out
-            </button>
+            </Act>
           </li>
         );
       })}
@@ -102,14 +98,12 @@ export function LabelDoubts({ doubts, relabel, onChange }: DoubtsProps) {
               ? `${visibleText(from, 40)} is left out.`
               : `${visibleText(from, 40)} is read as ${visibleText(to, 40)}.`}
           </span>
-          <button
-            type="button"
-            className="act"
-            aria-label={`Undo ${visibleText(from, 40)}`}
+          <Act
+            label={`Undo ${visibleText(from, 40)}`}
             onClick={() => onChange(relabel.filter((one) => one.from !== from))}
           >
             Undo
-          </button>
+          </Act>
         </li>
       ))}
     </ul>

@@ -8,6 +8,7 @@ import { isEmbeddedText } from '../../tasks/embedded-tasks.ts';
 import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { addableTasks, generalTexts, sizesOf } from '../state/task-store.ts';
+import { Act } from '../ui/controls.tsx';
 import { TaskSources } from './TaskSources.tsx';
 import styles from './form.module.css';
 
@@ -191,43 +192,27 @@ function TaskList() {
           <span className="cut">
             <bdi>{name}</bdi>
           </span>
-          <button
-            type="button"
-            className="act"
-            data-move="up"
-            aria-label={`Learn ${name} earlier`}
-            disabled={index === 0}
-            onClick={() => move(name, 'up')}
-          >
+          <Act label={`Learn ${name} earlier`} data-move="up" disabled={index === 0} onClick={() => move(name, 'up')}>
             ↑
-          </button>
-          <button
-            type="button"
-            className="act"
+          </Act>
+          <Act
+            label={`Learn ${name} later`}
             data-move="down"
-            aria-label={`Learn ${name} later`}
             disabled={index === order.length - 1}
             onClick={() => move(name, 'down')}
           >
             ↓
-          </button>
-          <button
-            type="button"
-            className="act"
-            aria-label={`Only test ${name}`}
+          </Act>
+          <Act
+            label={`Only test ${name}`}
             title="Only test it, never learn it"
             onClick={() => edit((draft) => onlyTested(draft, name))}
           >
             ◎
-          </button>
-          <button
-            type="button"
-            className="act"
-            aria-label={`Leave out ${name}`}
-            onClick={() => arrange((now) => now.filter((other) => other !== name))}
-          >
+          </Act>
+          <Act label={`Leave out ${name}`} onClick={() => arrange((now) => now.filter((other) => other !== name))}>
             ×
-          </button>
+          </Act>
         </li>
       ))}
     </ol>
@@ -253,20 +238,16 @@ function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
               <span className="cut">
                 <bdi>{name}</bdi>
               </span>
-              <button
-                type="button"
-                className="act"
-                aria-label={`Learn ${name} too`}
+              <Act
+                label={`Learn ${name} too`}
                 title="Learn it, as the last task"
                 disabled={isEmbeddedText(name)}
                 onClick={() => edit((old) => learnToo(old, name))}
               >
                 ↑
-              </button>
-              <button
-                type="button"
-                className="act"
-                aria-label={`Do not test ${name}`}
+              </Act>
+              <Act
+                label={`Do not test ${name}`}
                 onClick={() =>
                   edit((old) =>
                     watching(
@@ -277,7 +258,7 @@ function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
                 }
               >
                 ×
-              </button>
+              </Act>
             </li>
           ))}
           {text !== 'none' && (
@@ -291,14 +272,9 @@ function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
                   </>
                 )}
               </span>
-              <button
-                type="button"
-                className="act"
-                aria-label="Do not measure general text"
-                onClick={() => edit((old) => withText(old, 'none'))}
-              >
+              <Act label="Do not measure general text" onClick={() => edit((old) => withText(old, 'none'))}>
                 ×
-              </button>
+              </Act>
             </li>
           )}
         </ul>

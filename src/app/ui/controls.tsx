@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { type ComponentProps, type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import { ErrorLine } from './blocks.tsx';
 import { whole } from './format.ts';
@@ -58,6 +58,11 @@ export function PickFiles({ label, accept, multiple, folder = false, disabled, t
       />
     </label>
   );
+}
+
+/** A small button of a row in a table or a list. @param label names its object too, for those who do not see the row. */
+export function Act({ label, ...rest }: ComponentProps<'button'> & { label: string }) {
+  return <button type="button" className="act" aria-label={label} {...rest} />;
 }
 
 interface ChoiceProps<Value extends string | number> {

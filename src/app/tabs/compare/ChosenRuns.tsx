@@ -3,7 +3,7 @@ import { ErrorLine, Section } from '../../ui/blocks.tsx';
 import { bytes, moment, whole } from '../../ui/format.ts';
 import styles from './compare.module.css';
 import { seedRanges, type SettingsGroup } from './settings-groups.ts';
-import { PickFiles } from '../../ui/controls.tsx';
+import { Act, PickFiles } from '../../ui/controls.tsx';
 
 /** With more runs than this, each group is a line to unfold. */
 const MOST_CHIPS = 12;
@@ -121,14 +121,9 @@ function Chips({ group: { color, runs } }: { group: SettingsGroup }) {
   return runs.map(({ key, name, results }) => (
     <li key={key} className={`box keyed ${styles.run}`} style={{ '--series': color }}>
       <span title={`Started ${moment(results.startedAt)}`}>{name}</span>
-      <button
-        type="button"
-        className="act"
-        aria-label={`Remove ${name} from the comparison`}
-        onClick={() => void compare.tick(key, false)}
-      >
+      <Act label={`Remove ${name} from the comparison`} onClick={() => void compare.tick(key, false)}>
         ×
-      </button>
+      </Act>
     </li>
   ));
 }

@@ -5,6 +5,7 @@ import { roomLeft } from '../../state/models.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { budgetBytes } from '../../state/preferences.ts';
 import { isActive } from '../../state/run-state.ts';
+import { Act } from '../../ui/controls.tsx';
 import { bytes } from '../../ui/format.ts';
 import styles from './models.module.css';
 
@@ -103,24 +104,20 @@ function Row({ model }: { model: GalleryModel }) {
         {model.isGated && <span className="second">gated: terms and a token</span>}
       </td>
       <td className="acts">
-        <button
-          type="button"
-          className="act"
+        <Act
+          label={`${chosen ? 'Chosen' : 'Choose'} ${model.name}`}
           disabled={active || chosen}
-          aria-label={`${chosen ? 'Chosen' : 'Choose'} ${model.name}`}
           onClick={() => chooseModel(model.reference)}
         >
           {chosen ? 'Chosen' : 'Choose'}
-        </button>
-        <button
-          type="button"
-          className="act"
+        </Act>
+        <Act
+          label={`${stored ? 'Stored' : 'Download'}: ${model.name}`}
           disabled={busy || active || stored}
-          aria-label={`${stored ? 'Stored' : 'Download'}: ${model.name}`}
           onClick={() => models.fetch(model.reference)}
         >
           {stored ? 'Stored' : 'Download'}
-        </button>
+        </Act>
       </td>
     </tr>
   );

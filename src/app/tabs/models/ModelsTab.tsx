@@ -9,7 +9,7 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { paceTexts } from '../../state/phase.ts';
 import { canRemoveModels, isActive } from '../../state/run-state.ts';
 import { ErrorText, ProgressBar, Section } from '../../ui/blocks.tsx';
-import { AskTwice } from '../../ui/controls.tsx';
+import { Act, AskTwice } from '../../ui/controls.tsx';
 import { bytes } from '../../ui/format.ts';
 import { Gallery } from './Gallery.tsx';
 import styles from './models.module.css';
@@ -189,15 +189,9 @@ function KeptRow({ model: { name, bytes: size } }: { model: KeptModel }) {
       </th>
       <td className="number">{bytes(size)}</td>
       <td className="acts">
-        <button
-          type="button"
-          className="act"
-          disabled={active}
-          aria-label={`Choose ${name}`}
-          onClick={() => chooseModel(model)}
-        >
+        <Act label={`Choose ${name}`} disabled={active} onClick={() => chooseModel(model)}>
           Choose
-        </button>
+        </Act>
         <AskTwice
           verb="Remove"
           of={`the copy of ${name}`}
@@ -231,37 +225,23 @@ function Row({ model }: { model: StoredModel }) {
       <td className="number">{bytes(model.bytes)}</td>
       <td className="acts">
         {!isEmbedded && (
-          <button
-            type="button"
-            className="act"
-            disabled={active}
-            aria-label={`Choose ${name}`}
-            onClick={() => chooseModel(model.reference)}
-          >
+          <Act label={`Choose ${name}`} disabled={active} onClick={() => chooseModel(model.reference)}>
             Choose
-          </button>
+          </Act>
         )}
         {model.isComplete && (
-          <button
-            type="button"
-            className="act"
-            disabled={busy || active}
-            aria-label={`Check ${name}`}
-            onClick={() => models.verify(model.folder)}
-          >
+          <Act label={`Check ${name}`} disabled={busy || active} onClick={() => models.verify(model.folder)}>
             Check
-          </button>
+          </Act>
         )}
         {!model.isComplete && !isEmbedded && (
-          <button
-            type="button"
-            className="act"
+          <Act
+            label={`Resume downloading ${name}`}
             disabled={busy || active}
-            aria-label={`Resume downloading ${name}`}
             onClick={() => models.fetch(model.reference)}
           >
             Resume
-          </button>
+          </Act>
         )}
         <AskTwice
           verb="Remove"

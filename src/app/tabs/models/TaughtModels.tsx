@@ -8,7 +8,7 @@ import { canRemoveModels, isActive } from '../../state/run-state.ts';
 import { readItem, writeItem } from '../../state/stored-items.ts';
 import { isAtWork } from '../../state/taught-models.ts';
 import { ErrorText, Section } from '../../ui/blocks.tsx';
-import { AskTwice } from '../../ui/controls.tsx';
+import { Act, AskTwice } from '../../ui/controls.tsx';
 import { bytes, moment, percent } from '../../ui/format.ts';
 import styles from './models.module.css';
 
@@ -178,26 +178,14 @@ function Row({ taught, depth, mayRemove }: Placed & { mayRemove: boolean }) {
       </div>
       <div className={styles.acts}>
         {model !== null && (
-          <button
-            type="button"
-            className="act"
-            disabled={active}
-            aria-label={`Teach ${name} something more`}
-            onClick={() => teach({ key, model })}
-          >
+          <Act label={`Teach ${name} something more`} disabled={active} onClick={() => teach({ key, model })}>
             Teach it something more
-          </button>
+          </Act>
         )}
         {model !== null && !isUsed && (
-          <button
-            type="button"
-            className="act"
-            disabled={active || isBusy}
-            aria-label={hasMore ? back : `Use ${name}`}
-            onClick={() => use(key)}
-          >
+          <Act label={hasMore ? back : `Use ${name}`} disabled={active || isBusy} onClick={() => use(key)}>
             {hasMore ? back : 'Use'}
-          </button>
+          </Act>
         )}
         <AskTwice
           verb="Remove"

@@ -10,7 +10,7 @@ import { isActive } from '../../state/run-state.ts';
 import { changeText, scoreText, type ScoreView } from '../../state/scores.ts';
 import { readItem, writeItem } from '../../state/stored-items.ts';
 import { isAtWork } from '../../state/taught-models.ts';
-import { AskTwice } from '../../ui/controls.tsx';
+import { Act, AskTwice } from '../../ui/controls.tsx';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
 import { downloadResults } from '../../ui/download.ts';
 import { bytes, duration, moment } from '../../ui/format.ts';
@@ -118,13 +118,13 @@ function RunDetails({ run }: { run: RunSummary }) {
       </dl>
       <div className="buttons">
         {checkpoint !== undefined && (
-          <Act label="Resume" of={which} isDisabled={active} act={() => resumeFromCheckpoint(checkpoint)} />
+          <RunAct label="Resume" of={which} isDisabled={active} act={() => resumeFromCheckpoint(checkpoint)} />
         )}
         {taught && !isUsed && (
-          <Act label="Use its model" of={which} isDisabled={active || isBusy} act={() => stored.use(taught.key)} />
+          <RunAct label="Use its model" of={which} isDisabled={active || isBusy} act={() => stored.use(taught.key)} />
         )}
-        <Act label="Use settings" of={which} isDisabled={active} act={() => copySettings(settings)} />
-        <Act
+        <RunAct label="Use settings" of={which} isDisabled={active} act={() => copySettings(settings)} />
+        <RunAct
           label="Download"
           of={which}
           isDisabled={resultsBytes === null}
@@ -136,7 +136,7 @@ function RunDetails({ run }: { run: RunSummary }) {
   );
 }
 
-function Act({ label, of, isDisabled, act }: { label: string; of: string; isDisabled: boolean; act: () => void }) {
+function RunAct({ label, of, isDisabled, act }: { label: string; of: string; isDisabled: boolean; act: () => void }) {
   return (
     <button
       type="button"
@@ -256,26 +256,22 @@ function Row({ run, isCurrent, columns }: RowProps) {
           </td>
         ))}
         <td className="acts">
-          <button
-            type="button"
-            className="act"
+          <Act
+            label={`Open ${which}`}
             disabled={active || !isWhole}
             title={isWhole ? undefined : 'Only the summary of this run is stored.'}
-            aria-label={`Open ${which}`}
             onClick={() => void openRun(key)}
           >
             Open
-          </button>
-          <button
-            type="button"
-            className="act"
+          </Act>
+          <Act
+            label={`${isUnfolded ? 'Less' : 'More'} of ${which}`}
             aria-expanded={isUnfolded}
-            aria-label={`${isUnfolded ? 'Less' : 'More'} of ${which}`}
             data-testid="unfold-run"
             onClick={() => setIsUnfolded(!isUnfolded)}
           >
             {isUnfolded ? 'Less' : 'More'}
-          </button>
+          </Act>
         </td>
       </tr>
       {isUnfolded && (
