@@ -12,14 +12,7 @@ import { askPlanWorker } from './state/memory-plan.ts';
 import { openModelsWorker } from './state/models.ts';
 import { PageProvider } from './state/page-context.tsx';
 import { createPage } from './state/page.ts';
-import {
-  applyTheme,
-  saveBudget,
-  savePreferences,
-  storedBudget,
-  storedPreferences,
-  storedTheme,
-} from './state/preferences.ts';
+import { applyTheme, savePreferences, storedPreferences, storedTheme } from './state/preferences.ts';
 import { browserQueue } from './state/queue.ts';
 import { openWorkerSession, watched } from './state/run-manager.ts';
 import { browserAddress } from './state/sharing.ts';
@@ -73,8 +66,10 @@ function start(at: HTMLElement): void {
     checkModel: askModelCheckWorker,
     openRounds: async (picked, access) => (await import('./state/playground.ts')).playground.open(access, null, picked),
     exports: { open: openExportsWorker, askWhere: askWhereToSave, deliver: download },
-    memory: { ask: askPlanWorker, budget: storedBudget(), keep: saveBudget },
-    device: { ask: askDeviceWorker, preferences: storedPreferences(), keep: savePreferences },
+    askForPlan: askPlanWorker,
+    askForDevice: askDeviceWorker,
+    preferences: storedPreferences(),
+    savePreferences,
     bench: askBenchWorker,
     pace: browserTimeCorrections(),
     checkpoints: askCheckpointsWorker,

@@ -119,7 +119,7 @@ function Refusal({ error }: { error: Pick<ErrorReport, 'message' | 'nextStep'> }
 }
 
 function Budget() {
-  const { setMemoryBudget } = usePage();
+  const { prefer } = usePage();
   const budget = usePageState(({ memoryBudget }) => memoryBudget);
   const id = useId();
   // While a person types, the field shows the typed text.
@@ -143,7 +143,7 @@ function Budget() {
         onChange={({ target }) => {
           setTyped(target.value);
           const value = target.valueAsNumber;
-          setMemoryBudget(isBudget(value) ? value : null);
+          prefer({ memoryBudget: isBudget(value) ? value : null });
         }}
         onBlur={() => setTyped(null)}
       />

@@ -12,7 +12,7 @@ import type {
   BenchProgress,
   DeviceOutlook,
 } from '../../worker/protocol.ts';
-import type { PreferencesSlice } from './preferences.ts';
+import type { Preferences } from './preferences.ts';
 import { isActive, type RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
 import { callOnce } from './session.ts';
@@ -154,7 +154,7 @@ interface DeviceDetector {
 
 /** Cancels a look when a run or a measurement starts, since it needs the device to itself, and looks again after it. */
 export function createDeviceDetector(
-  store: StoreOf<DeviceSlice, PreferencesSlice & RunSlice>,
+  store: StoreOf<DeviceSlice, Preferences & RunSlice>,
   ask: AskForDevice,
 ): DeviceDetector {
   const { getState, setState } = store;
@@ -261,7 +261,7 @@ interface BenchParts {
 }
 
 export function createBenchActions(
-  store: StoreOf<DeviceSlice, PreferencesSlice & RunSlice & WithQueue>,
+  store: StoreOf<DeviceSlice, Preferences & RunSlice & WithQueue>,
   { ask, onEnd }: BenchParts,
 ): BenchActions {
   const { getState, setState } = store;

@@ -3,7 +3,7 @@ import type { Effort } from '../../run/planning/duration.ts';
 import type { MemoryPlan } from '../../run/planning/memory-plan.ts';
 import type { ModelOutline } from '../../weights/model-folder.ts';
 import type { AheadFunctions, PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
-import type { PreferencesSlice } from './preferences.ts';
+import type { Preferences } from './preferences.ts';
 import { createQuestion, isAlike } from './text-questions.ts';
 import type { SetUpSlice } from './set-up-form.ts';
 import type { StoreOf } from './slice.ts';
@@ -58,7 +58,7 @@ type Source = readonly [model: string, endpoint: string, picked: unknown];
 const sourceOf = ({ draft, access }: SetUpSlice): Source => [draft.model, access.hub.endpoint, access.picked];
 
 export function createMemoryPlanner(
-  store: StoreOf<MemorySlice & SetUpSlice, PreferencesSlice & TasksSlice>,
+  store: StoreOf<MemorySlice & SetUpSlice, Preferences & TasksSlice>,
   ask: AskForPlan,
 ): MemoryPlanner {
   const { getState, setState } = store;

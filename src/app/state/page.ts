@@ -43,33 +43,22 @@ export interface PageParts {
   tableClient: TableClient;
   theme: Theme;
   models: ModelsParts;
-  memory: MemoryParts;
+  askForPlan: AskForPlan;
   askForPreview: AskForPreview;
   askForLengths: AskForLengths;
   checkModel: AskForModelCheck;
   openRounds: OpenRounds;
   exports: ExportParts;
-  device: DeviceParts;
+  askForDevice: AskForDevice;
+  /** The choices about this machine that are stored. */
+  preferences: Preferences;
+  savePreferences: (change: Partial<Preferences>) => void;
   bench: AskForBench;
   pace: TimeCorrections;
   checkpoints: AskForCheckpoints;
   queue: QueueStorage;
   address: PageAddress;
   lastVisit: LastVisit;
-}
-
-/** How devices are detected, and where choices about this machine are stored. */
-interface DeviceParts {
-  ask: AskForDevice;
-  preferences: Preferences;
-  keep: (change: Partial<Preferences>) => void;
-}
-
-/** How memory plans are made, and where the budget is stored. */
-interface MemoryParts {
-  ask: AskForPlan;
-  budget: number | null;
-  keep: (budget: number | null) => void;
 }
 
 /** Everything a person can do on the page, over one store. */
@@ -121,8 +110,8 @@ function outcomeOfForm({ run, teaches, draft, taught }: PageState): Teaches | nu
 
 /** Assembles the page; each subject has its own file. */
 export function createPage(parts: PageParts): Page {
-  const { memory, device, pace, address, lastVisit } = parts;
-  const store = createPageStore(parts.theme, memory.budget, device.preferences, lastVisit.form());
+  const { pace, address, lastVisit } = parts;
+  const store = createPageStore(parts.theme, parts.preferences, lastVisit.form());
   const { getState, setState } = store;
   store.subscribe(({ draft, teaches, run }, before) => {
     if (draft !== before.draft || teaches !== before.teaches) lastVisit.saveForm({ draft, teaches });
@@ -132,14 +121,14 @@ export function createPage(parts: PageParts): Page {
     const outcome = outcomeOfForm(getState());
     if (outcome !== null) setUp.teach(outcome);
   });
-  const memoryPlanner = createMemoryPlanner(store, memory.ask);
+  const memoryPlanner = createMemoryPlanner(store, parts.askForPlan);
   const lengthCounter = createLengthCounter(store, parts.askForLengths);
-  const deviceDetector = createDeviceDetector(store, device.ask);
+  const deviceDetector = createDeviceDetector(store, parts.askForDevice);
   const tasks = createTaskActions(store, parts.tasks, parts.tableClient);
   const history = createPageHistory(store, parts.history);
   const sharing = createSharing(store, address, async (results) => (await history.takeAll([results]))[0]);
   const compare = createCompareActions(store, history);
-  const setUp = createSetUpActions(store, { savePreferences: device.keep, saveBudget: memory.keep });
+  const setUp = createSetUpActions(store, parts.savePreferences);
   const models = createModelsActions(store, parts.models);
   const taught = createTaughtActions(store, parts.exports, () => void models.persist());
   const unfinished = createUnfinishedRuns(store, parts.checkpoints);

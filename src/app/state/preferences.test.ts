@@ -1,10 +1,9 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentPage } from '../testing/markup.ts';
-import { savePreferences, saveBudget, storedBudget, storedPreferences, USUAL } from './preferences.ts';
+import { savePreferences, storedPreferences, USUAL } from './preferences.ts';
 
 /** A tab that has just been opened. */
-const tab = () =>
-  silentPage({ device: { ask: () => () => undefined, preferences: storedPreferences(), keep: savePreferences } });
+const tab = () => silentPage({ preferences: storedPreferences(), savePreferences });
 
 describe('choices about this machine', () => {
   beforeEach(() => {
@@ -28,6 +27,7 @@ describe('choices about this machine', () => {
       checkpointMinutes: 0,
       gpuShare: 50,
       keepsTests: false,
+      memoryBudget: null,
     });
   });
 
@@ -36,15 +36,15 @@ describe('choices about this machine', () => {
     localStorage.setItem('gorp-web-gpu-share', '33');
     expect(storedPreferences()).toEqual(USUAL);
     vi.stubGlobal('localStorage', undefined);
-    savePreferences({ device: 'cpu' });
-    saveBudget(4);
-    expect([storedPreferences(), storedBudget()]).toEqual([USUAL, null]);
+    savePreferences({ device: 'cpu', memoryBudget: 4 });
+    expect(storedPreferences()).toEqual(USUAL);
   });
 
   it('have a limit of memory only as long as one is chosen', () => {
-    saveBudget(2.5);
-    expect(storedBudget()).toBe(2.5);
-    saveBudget(null);
-    expect(storedBudget()).toBeNull();
+    savePreferences({ memoryBudget: 2.5 });
+    expect(storedPreferences().memoryBudget).toBe(2.5);
+    savePreferences({ memoryBudget: null });
+    expect(storedPreferences().memoryBudget).toBeNull();
+    expect(localStorage.getItem('gorp-web-gpu-memory')).toBeNull();
   });
 });

@@ -36,6 +36,8 @@ export interface Preferences {
   readonly gpuShare: number;
   /** Whether the tests of what is taught stay with the model. */
   readonly keepsTests: boolean;
+  /** GiB of memory that a run may use; null for no limit. */
+  readonly memoryBudget: number | null;
 }
 
 /** The values offered. */
@@ -48,6 +50,7 @@ export const USUAL: Preferences = {
   checkpointMinutes: 2,
   gpuShare: 100,
   keepsTests: true,
+  memoryBudget: null,
 };
 
 const KEYS: Readonly<Record<keyof Preferences, string>> = {
@@ -56,18 +59,21 @@ const KEYS: Readonly<Record<keyof Preferences, string>> = {
   checkpointMinutes: 'gorp-web-checkpoint-minutes',
   gpuShare: 'gorp-web-gpu-share',
   keepsTests: 'gorp-web-keep-tests',
+  memoryBudget: 'gorp-web-gpu-memory',
 };
 
 /** The choices stored in this browser. */
 export function storedPreferences(): Preferences {
   const chosen = <Value>(name: keyof Preferences, values: readonly Value[], usual: Value): Value =>
     values.find((value) => String(value) === readItem(KEYS[name])) ?? usual;
+  const budget = Number(readItem(KEYS.memoryBudget));
   return {
     device: chosen('device', DEVICE_CHOICES, USUAL.device),
     keepAwake: readItem(KEYS.keepAwake) !== 'no',
     checkpointMinutes: chosen('checkpointMinutes', CHECKPOINT_MINUTES, USUAL.checkpointMinutes),
     gpuShare: chosen('gpuShare', GPU_SHARES, USUAL.gpuShare),
     keepsTests: readItem(KEYS.keepsTests) !== 'no',
+    memoryBudget: budget > 0 && Number.isFinite(budget) ? budget : null,
   };
 }
 
@@ -75,7 +81,8 @@ export function storedPreferences(): Preferences {
 export function savePreferences(change: Partial<Preferences>): void {
   for (const name of Object.keys(change) as (keyof Preferences)[]) {
     const value = change[name];
-    writeItem(KEYS[name], typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value));
+    const text = typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value);
+    writeItem(KEYS[name], value === null ? null : text);
   }
 }
 
@@ -95,24 +102,6 @@ export function budgetRefusal(
     if (thrown instanceof GorpError) return reportOf(thrown);
     throw thrown;
   }
-}
-
-const BUDGET_KEY = 'gorp-web-gpu-memory';
-
-/** The budget in GiB stored in this browser, or null. It belongs to the machine, not to a run's settings. */
-export function storedBudget(): number | null {
-  const budget = Number(readItem(BUDGET_KEY));
-  return budget > 0 && Number.isFinite(budget) ? budget : null;
-}
-
-export function saveBudget(budget: number | null): void {
-  writeItem(BUDGET_KEY, budget === null ? null : String(budget));
-}
-
-/** The choices about this machine that hold now. */
-export interface PreferencesSlice extends Preferences {
-  /** GiB of memory that a run may use; null for no limit. */
-  readonly memoryBudget: number | null;
 }
 
 /** The views of the page, in the order of their tabs. */

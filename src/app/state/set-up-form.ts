@@ -11,7 +11,7 @@ import { embeddedModel } from '../../weights/embedded-models.ts';
 import { HUB, withEndpoint } from '../../weights/hub.ts';
 import type { PickedFile } from '../../weights/picked-folder.ts';
 import type { ModelAccess } from '../../weights/source.ts';
-import type { Preferences, PreferencesSlice } from './preferences.ts';
+import type { Preferences } from './preferences.ts';
 import { withMethod } from './queue.ts';
 import type { RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
@@ -69,18 +69,10 @@ export interface SetUpActions {
   readonly chooseOrder: (id: string) => void;
   readonly chooseMethod: (method: MethodName) => void;
   readonly prefer: (change: Partial<Preferences>) => void;
-  /** Sets the GiB of memory that runs may use; null for no limit. */
-  readonly setMemoryBudget: (budget: number | null) => void;
   /** Sets whether the next run stores its model after every task. */
   readonly storeEveryTask: (everyTask: boolean) => void;
   /** Makes the next run teach a stored model more, as it was taught before; null begins with its base model. */
   readonly teach: (model: Teaches | null) => void;
-}
-
-/** Stores choices in this browser. */
-interface SetUpParts {
-  readonly savePreferences: (change: Partial<Preferences>) => void;
-  readonly saveBudget: (budget: number | null) => void;
 }
 
 /** The form with settings from elsewhere: nothing that the model brings changes them, and they begin with a base model. */
@@ -94,8 +86,8 @@ export const formWith = (
 });
 
 export function createSetUpActions(
-  store: StoreOf<SetUpSlice & PreferencesSlice & RunSlice, TasksSlice>,
-  { savePreferences, saveBudget }: SetUpParts,
+  store: StoreOf<SetUpSlice & Preferences & RunSlice, TasksSlice>,
+  savePreferences: (change: Partial<Preferences>) => void,
 ): SetUpActions {
   const { setState } = store;
 
@@ -138,10 +130,6 @@ export function createSetUpActions(
     prefer: (change) => {
       setState({ ...change, refused: null });
       savePreferences(change);
-    },
-    setMemoryBudget: (memoryBudget) => {
-      saveBudget(memoryBudget);
-      setState({ memoryBudget, refused: null });
     },
     storeEveryTask: (everyTask) => setState({ everyTask }),
     teach: (teaches) =>

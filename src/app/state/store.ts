@@ -5,14 +5,7 @@ import { type DropSlice, dropSlice } from './dropped-files.ts';
 import { type HistorySlice, historySlice } from './history.ts';
 import { type MemorySlice, memorySlice } from './memory-plan.ts';
 import { type ModelsSlice, modelsSlice } from './models.ts';
-import {
-  type Preferences,
-  type PreferencesSlice,
-  type Theme,
-  USUAL,
-  type ViewSlice,
-  viewSlice,
-} from './preferences.ts';
+import { type Preferences, type Theme, USUAL, type ViewSlice, viewSlice } from './preferences.ts';
 import { queueSlice, type QueueSlice } from './queue.ts';
 import { runSlice, type RunSlice } from './run-state.ts';
 import { type Form, type SetUpSlice, setUpSlice } from './set-up-form.ts';
@@ -26,7 +19,7 @@ import { unfinishedSlice, type UnfinishedSlice } from './unfinished.ts';
 export interface PageState
   extends
     ViewSlice,
-    PreferencesSlice,
+    Preferences,
     DeviceSlice,
     ModelsSlice,
     TasksSlice,
@@ -45,16 +38,10 @@ export interface PageState
 export type PageStore = StoreApi<PageState>;
 
 /** The page's one store, usable without React. */
-export const createPageStore = (
-  theme: Theme,
-  memoryBudget: number | null = null,
-  preferences: Preferences = USUAL,
-  form: Form | null = null,
-): PageStore =>
+export const createPageStore = (theme: Theme, preferences: Preferences = USUAL, form: Form | null = null): PageStore =>
   createStore<PageState>(() => ({
     ...viewSlice(theme),
     ...preferences,
-    memoryBudget,
     ...deviceSlice,
     ...modelsSlice,
     ...tasksSlice,
