@@ -115,33 +115,6 @@ export function drawnIndices(values: readonly (number | null)[], max: number): n
   return [...drawn].sort((a, b) => a - b);
 }
 
-/**
- * The points to draw of a run, with gaps between rounds so that no line joins two tasks.
- *
- * @param max upper bound on the points, not counting gaps.
- * @returns columns of equal length; a gap lies half a step before its round.
- */
-export function drawnPoints(
-  { steps, rounds, losses }: LossColumns,
-  averages: readonly (number | null)[],
-  max: number,
-): { steps: number[]; losses: (number | null)[]; averages: (number | null)[] } {
-  const points = { steps: [] as number[], losses: [] as (number | null)[], averages: [] as (number | null)[] };
-  const add = (step: number, loss: number | null, average: number | null): void => {
-    points.steps.push(step);
-    points.losses.push(loss);
-    points.averages.push(average);
-  };
-  let round: number | undefined;
-  for (const i of drawnIndices(losses, max)) {
-    const step = steps[i] ?? 0;
-    if (round !== undefined && rounds[i] !== round) add(step - 0.5, null, null);
-    round = rounds[i];
-    add(step, losses[i] ?? null, averages[i] ?? null);
-  }
-  return points;
-}
-
 /** The steps of one task on the step axis, from 1, both ends included. */
 export interface TaskStretch {
   task: string;

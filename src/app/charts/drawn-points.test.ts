@@ -1,7 +1,7 @@
 import { smoothed } from '../../base/statistics.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { drawnIndices, drawnPoints, lossColumns, sampledRows, taskStretches } from './Figure.tsx';
+import { drawnIndices, lossColumns, sampledRows, taskStretches, withGaps } from './Figure.tsx';
 
 const oneRound = (values: readonly unknown[]): number[] => values.map(() => 1);
 
@@ -72,14 +72,14 @@ describe('drawnIndices', () => {
   });
 });
 
-describe('drawnPoints', () => {
+describe('withGaps', () => {
   it('breaks the line only between rounds', () => {
-    const columns = { steps: [1, 2, 3], rounds: [1, 1, 2], losses: [3, null, 2], gradientNorms: [1, 1, 1] };
-    expect(drawnPoints(columns, [3, null, 2], 100)).toEqual({
-      steps: [1, 2, 2.5, 3],
-      losses: [3, null, null, 2],
-      averages: [3, null, null, 2],
-    });
+    const points = [
+      { x: 1, y: 3, round: 1 },
+      { x: 2, y: null, round: 1 },
+      { x: 3, y: 2, round: 2 },
+    ];
+    expect(withGaps(points)).toEqual([...points.slice(0, 2), { x: 2.5, y: null }, points[2]]);
   });
 });
 

@@ -2,19 +2,11 @@ import type { ReactNode } from 'react';
 import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
 import { DOT } from '../../../charts/chart.ts';
-import { Figure, roundsChart } from '../../charts/Figure.tsx';
+import { Figure, type RoundPoint, roundsChart } from '../../charts/Figure.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { matrixOf, measuresIn, scoreIn, scoreText } from '../../state/scores.ts';
 import { Section } from '../../ui/blocks.tsx';
-import {
-  accuracyCurve,
-  type CurvePoint,
-  generalTextCurve,
-  lineNumbers,
-  overlayLines,
-  performanceCurve,
-  spaceCurve,
-} from './curves.ts';
+import { accuracyCurve, generalTextCurve, lineNumbers, overlayLines, performanceCurve, spaceCurve } from './curves.ts';
 import type { SettingsGroup } from './settings-groups.ts';
 
 interface Props {
@@ -101,7 +93,7 @@ interface RoundProps extends Props {
   note: string;
   yName: string;
   tools?: ReactNode;
-  curveOf: (results: Results) => CurvePoint[] | null;
+  curveOf: (results: Results) => RoundPoint[] | null;
   /** Whether the values are losses, not shares. */
   isLoss?: boolean;
 }

@@ -5,58 +5,54 @@ import { generalTextStates } from '../../../run/results/known-before.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
 import type { ChartNumbers } from '../../charts/save.tsx';
-import { drawnIndices, lineStyles, type RoundPoint, withGaps } from '../../charts/Figure.tsx';
+import { drawnIndices, lineStyles, lossColumns, type RoundPoint, withGaps } from '../../charts/Figure.tsx';
 import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
 import { matrixOf, measuresIn, type ScoreView } from '../../state/scores.ts';
 import type { SettingsGroup } from './settings-groups.ts';
 
-/** A point of a curve; y is null where nothing was measured, which leaves a gap. A line breaks between rounds. */
-export type CurvePoint = RoundPoint;
-
 /** A point of a mean over runs, with a band around it if there are at least two runs. */
-interface MeanPoint extends CurvePoint {
+interface MeanPoint extends RoundPoint {
   readonly low: number | null;
   readonly high: number | null;
   /** Runs that have a value here. */
   readonly runs: number;
 }
 
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
 /** The smoothed loss of every optimizer step, before points are thinned. @param weight see `smoothed`. */
-export function lossCurve({ curves }: Pick<Results, 'curves'>, weight: number): CurvePoint[] {
-  const losses = smoothed(curves.loss.map(finite), curves.round, weight);
-  return curves.step.map((x, i) => ({ x, y: losses[i] ?? null, round: curves.round[i] }));
+export function lossCurve({ curves }: Pick<Results, 'curves'>, weight: number): RoundPoint[] {
+  const { steps, rounds, losses } = lossColumns(curves);
+  const averages = smoothed(losses, rounds, weight);
+  return steps.map((x, i) => ({ x, y: averages[i] ?? null, round: rounds[i] }));
 }
 
 /** AP over the rounds: after round t, the mean accuracy over the tasks learned so far. */
-export const performanceCurve = (results: Results, score: ScoreView): CurvePoint[] =>
+export const performanceCurve = (results: Results, score: ScoreView): RoundPoint[] =>
   measuresIn(matrixOf(results, score), results.tasks, score).measures.averagePerformanceCurve.map((y, i) => ({
     x: i + 1,
     y,
   }));
 
 /** The accuracy of a task over the rounds, from round 0 (before training); null if the run does not have the task. */
-export function accuracyCurve(results: Results, score: ScoreView, task: string): CurvePoint[] | null {
+export function accuracyCurve(results: Results, score: ScoreView, task: string): RoundPoint[] | null {
   const column = testedTasks(results.settings).indexOf(task);
   return column < 0 ? null : matrixOf(results, score).map((row, x) => ({ x, y: row[column] ?? null }));
 }
 
 /** The loss on general text over the rounds; null if the run was not measured by it. */
-export function generalTextCurve(results: Results): CurvePoint[] | null {
+export function generalTextCurve(results: Results): RoundPoint[] | null {
   const states = generalTextStates(results);
   return states.length === 0 ? null : states.map(({ round, loss }) => ({ x: round, y: loss }));
 }
 
 /** The share of the dimensions that the shared spaces hold after each round, mean over the trained layers. */
-export const spaceCurve = ({ spaces }: Pick<Results, 'spaces'>): CurvePoint[] =>
+export const spaceCurve = ({ spaces }: Pick<Results, 'spaces'>): RoundPoint[] =>
   spaces.map(({ round, tensors }) => ({
     x: round,
     y: meanOf(tensors.map(({ total, dimension }) => total / dimension)),
   }));
 
 /** The mean of the curves of several runs, at every x where at least one has a point. */
-export function meanCurve(curves: readonly (readonly CurvePoint[])[], band: Band): MeanPoint[] {
+export function meanCurve(curves: readonly (readonly RoundPoint[])[], band: Band): MeanPoint[] {
   const byX = new Map<number, number[]>();
   const rounds = new Map<number, number>();
   for (const curve of curves) {
@@ -84,7 +80,7 @@ const MOST_POINTS = 1200;
 
 /** A line of the overlay with all its points. `runs` counts the runs averaged at a point of a mean. */
 interface OverlayLine extends ChartLine {
-  readonly points: readonly (CurvePoint & { low?: number | null; high?: number | null; runs?: number })[];
+  readonly points: readonly (RoundPoint & { low?: number | null; high?: number | null; runs?: number })[];
 }
 
 /**
@@ -95,13 +91,13 @@ interface OverlayLine extends ChartLine {
 export function overlayLines(
   groups: readonly SettingsGroup[],
   { by, band }: Pick<CompareState, 'by' | 'band'>,
-  curveOf: (results: Results) => CurvePoint[] | null,
+  curveOf: (results: Results) => RoundPoint[] | null,
 ): OverlayLine[] {
   const looks = lineStyles(groups.flatMap(({ settings, runs }) => runs.map(() => settings.method.name)));
   return groups.flatMap(({ name, runs, color, dash }, group): OverlayLine[] => {
     const curves = runs
       .map((run) => ({ run, points: curveOf(run.results) }))
-      .filter((curve): curve is { run: typeof curve.run; points: CurvePoint[] } => (curve.points?.length ?? 0) > 0);
+      .filter((curve): curve is { run: typeof curve.run; points: RoundPoint[] } => (curve.points?.length ?? 0) > 0);
     if (curves.length === 0) return [];
     if (by === 'run') {
       const before = groups.slice(0, group).reduce((sum, one) => sum + one.runs.length, 0);

@@ -9,7 +9,6 @@ import { type Axis, axisOver } from '../../../charts/axis.ts';
 import { type Chart, type ChartPoint, type Mark, svgNode } from '../../../charts/chart.ts';
 import {
   drawnIndices,
-  drawnPoints,
   Figure,
   type LossColumns,
   lossColumns,
@@ -33,11 +32,10 @@ export function validationText(all: HeldOutLosses, round: number, name: string):
   if (last === undefined) return null;
   if (own.some(({ loss }) => loss === null)) return `${name}: the loss on held-out examples is not finite.`;
   const least = own.reduce((a, b) => ((b.loss ?? 0) < (a.loss ?? 0) ? b : a));
-  const words = (loss: number | null): string => significant(loss);
-  if (own.length === 1) return `${name}: ${words(last.loss)} on held-out examples at step ${last.step}.`;
+  if (own.length === 1) return `${name}: ${significant(last.loss)} on held-out examples at step ${last.step}.`;
   return least === last
-    ? `${name}: the loss on held-out examples falls to ${words(last.loss)} at step ${last.step}, its least.`
-    : `${name}: the loss on held-out examples is least at step ${least.step}, ${words(least.loss)}, and rises from there to ${words(last.loss)} at step ${last.step}: fewer epochs may do.`;
+    ? `${name}: the loss on held-out examples falls to ${significant(last.loss)} at step ${last.step}, its least.`
+    : `${name}: the loss on held-out examples is least at step ${least.step}, ${significant(least.loss)}, and rises from there to ${significant(last.loss)} at step ${last.step}: fewer epochs may do.`;
 }
 
 /** How a round ended by these losses, as a further sentence. */
@@ -148,8 +146,13 @@ export function LossChart() {
   const averages = useMemo(() => smoothed(columns.losses, columns.rounds, smoothing), [columns, smoothing]);
   const data = useMemo((): LossData => {
     const stretches = settings === null ? [] : taskStretches(stepsPerRound, (round) => roundName(settings, round));
+    const { steps, rounds, losses } = columns;
+    const drawn = drawnIndices(losses, MAX_POINTS);
+    const line = (values: readonly (number | null)[]): ChartPoint[] =>
+      withGaps(drawn.map((i) => ({ x: steps[i], y: values[i] ?? null, round: rounds[i] })));
     return {
-      ...drawnPoints(columns, averages, MAX_POINTS),
+      losses: line(losses),
+      averages: line(averages),
       validation: validation ?? [],
       taken: ended?.map(({ step }) => step) ?? [],
       stretches,
@@ -253,9 +256,8 @@ const NOT_SAVED = 'These results were saved without their losses, as studies sav
 
 /** The parts of a run that the chart draws. */
 interface LossData {
-  readonly steps: readonly number[];
-  readonly losses: readonly (number | null)[];
-  readonly averages: readonly (number | null)[];
+  readonly losses: readonly ChartPoint[];
+  readonly averages: readonly ChartPoint[];
   readonly validation: HeldOutLosses;
   /** Steps whose weights tasks ended with, if they were chosen by the loss on held-out examples. */
   readonly taken: readonly number[];
@@ -275,16 +277,17 @@ const stepAxis = ({ total }: Pick<LossData, 'total'>): Axis => ({
 
 /** The loss of every step, its average, the losses on held-out examples, and where each task begins. */
 function chartOf(data: LossData, isLog: boolean, label: string, hasEnded: boolean): Chart {
-  const { steps, losses, averages, validation, taken, stretches } = data;
-  const points = (values: readonly (number | null)[]): ChartPoint[] =>
-    steps.map((x, i) => ({ x, y: values[i] ?? null }));
+  const { losses, averages, validation, taken, stretches } = data;
   const heldOut = validation.map(({ step, loss }) => ({ x: step, y: loss }));
-  const top = axisOver([...losses, ...heldOut.map(({ y }) => y)], isLog);
+  const top = axisOver(
+    [...losses, ...heldOut].map(({ y }) => y),
+    isLog,
+  );
   return {
     label,
     lines: [
-      { name: 'each step', color: 'var(--loss-raw)', width: 1, points: points(losses) },
-      { name: 'average', color: 'var(--accent)', width: 2, points: points(averages) },
+      { name: 'each step', color: 'var(--loss-raw)', width: 1, points: losses },
+      { name: 'average', color: 'var(--accent)', width: 2, points: averages },
       ...(heldOut.length > 0
         ? [{ name: 'held-out examples', color: 'var(--warn)', width: 0, mark: HELD_OUT, points: heldOut }]
         : []),
@@ -300,7 +303,7 @@ function chartOf(data: LossData, isLog: boolean, label: string, hasEnded: boolea
     formatX: stepText,
     formatY: significant,
     over: () =>
-      steps.length > 0
+      losses.length > 0
         ? []
         : [svgNode('text', { className: styles.empty, x: '50%', y: '50%' }, hasEnded ? NOT_SAVED : NOT_YET)],
   };
