@@ -64,7 +64,7 @@ function start(at: HTMLElement): void {
     askForPreview: askPreviewWorker,
     askForLengths: askLengthsWorker,
     checkModel: askModelCheckWorker,
-    openRounds: async (picked, access) => (await import('./state/playground.ts')).playground.open(access, null, picked),
+    openRounds: async (given, access) => (await import('./state/playground.ts')).playground.open(access, null, given),
     exports: { open: openExportsWorker, askWhere: askWhereToSave, deliver: download },
     askForPlan: askPlanWorker,
     askForDevice: askDeviceWorker,

@@ -6,7 +6,7 @@ import { GALLERY } from '../../weights/gallery.ts';
 import { modelText, parseModelReference } from '../../weights/model-reference.ts';
 import { modelFilesOf } from '../../weights/picked-folder.ts';
 import { Lessons, repeatedBy, TAUGHT_TITLE } from '../shared/Lessons.tsx';
-import { type Picked, pickedFrom } from '../state/models.ts';
+import { pickedFrom } from '../state/dropped-files.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import type { Teaches } from '../state/set-up-form.ts';
 import { AskTwice, PickFiles } from '../ui/controls.tsx';
@@ -83,9 +83,7 @@ function PickedModelField({ issue }: PickedProps) {
   const files = usePageState(({ access }) => access.picked.get(name));
   const checking = usePageState(({ checkingModel }) => checkingModel);
   const isPlaced = usePageState(({ placed }) => placed === name);
-  const take = (picked: Picked | null, handles?: FileSystemFileHandle[]): void => {
-    if (picked !== null) void takeModel(picked, handles);
-  };
+  const take = (list: File[], handles?: FileSystemFileHandle[]): void => void takeModel(pickedFrom(list), handles);
   const used = modelFilesOf(files ?? []);
   return (
     <div className={`stack small ${styles.empty}`} data-testid="model-drop">
@@ -97,14 +95,8 @@ function PickedModelField({ issue }: PickedProps) {
             : `${name}: ${used.length} ${used.length === 1 ? 'file' : 'files'}, ${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}`}
       </p>
       <div className="buttons">
-        <PickFiles label="Choose a folder" folder testId="pick-model-folder" take={(list) => take(pickedFrom(list))} />
-        <PickFiles
-          label="Choose files"
-          multiple
-          places
-          testId="pick-model-files"
-          take={(list, handles) => take(pickedFrom(list), handles)}
-        />
+        <PickFiles label="Choose a folder" folder testId="pick-model-folder" take={take} />
+        <PickFiles label="Choose files" multiple places testId="pick-model-files" take={take} />
         {used.length === 0 && isPlaced && (
           <button type="button" data-testid="reopen-model" onClick={() => void reopenModel(name)}>
             Open {name} again

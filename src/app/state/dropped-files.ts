@@ -1,9 +1,11 @@
 import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
 import { gunzipped } from '../../base/gunzip.ts';
 import { isNamedGzip, tableEnding } from '../../tasks/records.ts';
+import { isGgufName } from '../../weights/gguf/splits.ts';
 import { parseModelReference, pickedReference } from '../../weights/model-reference.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { AheadFunctions } from '../../worker/protocol.ts';
+import type { GivenRun } from '../../worker/try/messages.ts';
 import type { CompareActions } from './compare.ts';
 import {
   keepModel,
@@ -11,10 +13,10 @@ import {
   keptModels,
   openKept,
   openPlace,
+  type Picked,
   rememberPlace,
   removeKept,
 } from './kept-models.ts';
-import { nameOfFiles, type Picked } from './models.ts';
 import { isReport } from './results-file.ts';
 import { isActive, type RunSlice } from './run-state.ts';
 import type { SetUpActions, SetUpSlice } from './set-up-form.ts';
@@ -31,6 +33,22 @@ const MAX_FILES = 20_000;
 /** The files of a file input; files of a folder carry their path in it. */
 export const filesOfInput = (files: readonly File[]): GivenFile[] =>
   files.map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+
+/** A model's files of a file input. */
+export function pickedFrom(list: readonly File[]): Picked {
+  const files = filesOfInput(list);
+  return { name: nameOfFiles(files), files: pickedOf(files) };
+}
+
+const pickedOf = (files: readonly GivenFile[]): Picked['files'] =>
+  files.map(({ path, file }) => ({ path, blob: file }));
+
+/** A name for the files of a model or a run: their folder's, without one that of the GGUF file, else `files`. */
+export function nameOfFiles(files: readonly GivenFile[]): string {
+  const [folder, ...rest] = files[0].path.split('/');
+  if (rest.length > 0) return folder;
+  return files.find(({ path }) => isGgufName(path))?.path ?? 'files';
+}
 
 /** The parts of `DataTransferItem` used here. */
 export type DroppedItem = Pick<DataTransferItem, 'kind' | 'getAsFile' | 'webkitGetAsEntry'>;
@@ -234,7 +252,7 @@ const quoted = (files: readonly GivenFile[]): string => {
 export type AskForModelCheck = (command: { model: string; access: ModelAccess }) => Promise<ErrorReport | null>;
 
 /** Opens the rounds of a run in _Try it_. */
-export type OpenRounds = (picked: Picked, access: ModelAccess) => Promise<void>;
+export type OpenRounds = (given: GivenRun, access: ModelAccess) => Promise<void>;
 
 /** Files that were dropped on the page, or chosen as a model. */
 export interface DropSlice {
@@ -328,7 +346,7 @@ export function createFileActions(
         return;
       case 'rounds':
         show('try');
-        await openRounds({ name: sorted.name, files: pickedOf(sorted.files) }, getState().access);
+        await openRounds({ name: sorted.name, files: sorted.files }, getState().access);
         return;
       case 'shared':
         show('models');
@@ -417,6 +435,3 @@ export function createFileActions(
   }
   return actions;
 }
-
-const pickedOf = (files: readonly GivenFile[]): Picked['files'] =>
-  files.map(({ path, file }) => ({ path, blob: file }));

@@ -2,7 +2,6 @@ import { createStore, get, set } from 'idb-keyval';
 import { GorpError } from '../../base/errors.ts';
 import { modelFilesOf, type PickedFile } from '../../weights/picked-folder.ts';
 import { GIVEN } from '../../worker/protocol.ts';
-import type { Picked } from './models.ts';
 
 /**
  * Copies of models that a person gave from the disk, in the browser's private file system. A page loses its access to
@@ -10,6 +9,12 @@ import type { Picked } from './models.ts';
  */
 /** Written last: without it a copy was cut off. */
 const COMPLETE = '.complete';
+
+/** Files of a model that a person picked or dropped, and a name for all of them. */
+export interface Picked {
+  name: string;
+  files: PickedFile[];
+}
 
 /** A copy of a model. */
 export interface KeptModel {

@@ -1,7 +1,5 @@
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
-import { isGgufName } from '../../weights/gguf/splits.ts';
 import type { GgufFile, ModelProgress, StoredModel, Verdict, VerifyProgress } from '../../weights/model-messages.ts';
-import type { PickedFile } from '../../weights/picked-folder.ts';
 import type { ModelsCommand, ModelsEvent } from '../../worker/protocol.ts';
 import type { SetUpSlice } from './set-up-form.ts';
 import type { StoreOf } from './slice.ts';
@@ -107,25 +105,6 @@ function inWords({ mended, removed }: Verdict): string {
 /** Bytes that can still be stored; null if the browser does not report them. */
 export const roomLeft = ({ usageBytes, quotaBytes }: ModelsState): number | null =>
   usageBytes === null || quotaBytes === null ? null : Math.max(0, quotaBytes - usageBytes);
-
-/** Files that a person picked or dropped, and a name for all of them. */
-export interface Picked {
-  name: string;
-  files: PickedFile[];
-}
-
-/** The files of a file input; files of a folder carry their path in it. */
-export function pickedFrom(list: Iterable<File>): Picked | null {
-  const files = [...list].map((file) => ({ path: file.webkitRelativePath || file.name, blob: file }));
-  return files.length === 0 ? null : { name: nameOfFiles(files), files };
-}
-
-/** A name for the files of a model: their folder's, without one that of the GGUF file, else `files`. */
-export function nameOfFiles(files: readonly { readonly path: string }[]): string {
-  const [folder, ...rest] = files[0].path.split('/');
-  if (rest.length > 0) return folder;
-  return files.find(({ path }) => isGgufName(path))?.path ?? 'files';
-}
 
 /** The page's view of the worker that manages the stored models. */
 type ModelsSession = Pick<WorkerSession<ModelsCommand>, 'send'>;

@@ -55,7 +55,7 @@ function openRun(): void {
   playground.edit({ sentence: 'red ball', label: 'warm' });
 }
 
-const picked = { name: 'rounds', files: [{ path: 'round.json', blob: new Blob() }] };
+const picked = { name: 'rounds', files: [{ path: 'round.json', file: new Blob() }] };
 
 /** The worker has opened what a command names; by default, the last. */
 function opened(command = sent.at(-1)): void {
@@ -197,7 +197,7 @@ describe('the tab Try it', () => {
     expect(state().asked[0].answers[0].state.status).toBe('stopped');
     playground.reopen(CONTEXT.access, null);
     expect(sent.at(-1)).toMatchObject({ type: 'open', given: { files: [{ path: 'round.json' }] } });
-    expect(state().source).toEqual({ kind: 'files', name: 'rounds' });
+    expect(state().given?.name).toBe('rounds');
   });
 
   it('names what is open, though files that cannot be opened were given meanwhile', () => {
@@ -208,7 +208,7 @@ describe('the tab Try it', () => {
     playground.open(CONTEXT.access, null, picked);
     opened(stored);
     tell({ type: 'failed', error: { code: 'run/bad-round', message: 'm', nextStep: 'n' } });
-    expect(state()).toMatchObject({ status: 'open', source: { kind: 'kept' } });
+    expect(state()).toMatchObject({ status: 'open', given: null });
     playground.reopen(CONTEXT.access, null);
     expect(sent.at(-1)).toMatchObject({ type: 'open', given: null });
   });
@@ -220,9 +220,9 @@ describe('the tab Try it', () => {
     expect(state()).toMatchObject({ status: 'closed', problem: error });
     openRun();
     expect(state().problem).toBeNull();
-    playground.open(CONTEXT.access, null, { name: 'holiday', files: [{ path: 'photo.jpg', blob: new Blob() }] });
+    playground.open(CONTEXT.access, null, { name: 'holiday', files: [{ path: 'photo.jpg', file: new Blob() }] });
     tell({ type: 'failed', error });
-    expect(state(), 'what was open stays open').toMatchObject({ status: 'open', run: RUN, source: { kind: 'kept' } });
+    expect(state(), 'what was open stays open').toMatchObject({ status: 'open', run: RUN, given: null });
   });
 
   it('asks nothing of a worker that has ended, until the run is opened again', () => {

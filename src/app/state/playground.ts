@@ -7,7 +7,6 @@ import type { ModelAccess } from '../../weights/source.ts';
 import type { ModelChoice } from '../../worker/protocol.ts';
 import type { Answering, GivenRun, TryCommand, TryEvent, TryMessage } from '../../worker/try/messages.ts';
 import { isMeasuring } from './device.ts';
-import type { Picked } from './models.ts';
 import { usePage } from './page-context.tsx';
 import { budgetBytes } from './preferences.ts';
 import { openSession, TOKENIZER_SECONDS, type WorkerSession } from './session.ts';
@@ -105,7 +104,7 @@ export interface TryContext {
 export interface Playground {
   readonly store: StoreApi<TryState & { form: TryForm }>;
   /** Opens the rounds stored in this browser, or those in files. */
-  readonly open: (access: ModelAccess, model: ModelChoice, picked?: Picked) => void;
+  readonly open: (access: ModelAccess, model: ModelChoice, given?: GivenRun) => void;
   /** Opens the same source again, starting a new worker if the last one has ended. */
   readonly reopen: (access: ModelAccess, model: ModelChoice) => void;
   readonly edit: (change: Partial<TryForm>) => void;
@@ -137,15 +136,11 @@ const MEASURED: ErrorReport = {
 export function createPlayground(openSession: OpenTrySession): Playground {
   const store = createStore<TryState & { form: TryForm }>(() => ({ ...CLOSED, form: EMPTY_FORM }));
   const { getState, setState } = store;
-  /** Files that are open instead of the rounds stored in this browser. */
-  let given: GivenRun | null = null;
 
   const session = openSession((event) => {
     setState((state) => applyTryEvent(state, event));
     if (event.type !== 'opened') return;
     const { run } = event;
-    given = event.given;
-    setState({ source: given === null ? { kind: 'kept' } : { kind: 'files', name: given.name } });
     if (getState().talk.some((turn) => turn.run.id !== run?.id)) setState({ talk: [] }); // no other run can continue it
     if (run === null) return;
     setState(({ form }) => ({ form: formFor(form, run) }));
@@ -162,18 +157,15 @@ export function createPlayground(openSession: OpenTrySession): Playground {
     return isMeasured;
   };
 
-  const open = (access: ModelAccess, model: ModelChoice, given: GivenRun | null): void => {
+  const open = (access: ModelAccess, model: ModelChoice, given: GivenRun | null = null): void => {
     setState({ status: 'opening' });
     session.send({ type: 'open', given, model, access });
   };
 
   return {
     store,
-    open: (access, model, picked) => {
-      const files = picked?.files.map(({ path, blob }) => ({ path, file: blob }));
-      open(access, model, picked && files ? { name: picked.name, files } : null);
-    },
-    reopen: (access, model) => open(access, model, given),
+    open,
+    reopen: (access, model) => open(access, model, getState().given),
     edit: (change) => setState(({ form }) => ({ form: { ...form, ...change } })),
     chooseTask: (name) => {
       setState(({ form, run }) => ({ form: withTask(form, run?.tasks ?? [], name) }));
@@ -219,7 +211,7 @@ export function createPlayground(openSession: OpenTrySession): Playground {
     },
     close: () => {
       session.close();
-      setState((state) => ({ ...ended(state), status: 'closed', asksExamples: false }));
+      setState((state) => ({ ...ended(state), status: 'closed' }));
     },
   };
 }

@@ -10,11 +10,11 @@ import {
   type LastRound,
   type ModelChoice,
   type ExportChoice,
-  type StoredFile,
   type StoredRound,
   type TaughtModel,
   type Written,
 } from '../../worker/protocol.ts';
+import { filesOfInput } from './dropped-files.ts';
 import { openSession, type WorkerSession } from './session.ts';
 import type { StoreOf } from './slice.ts';
 
@@ -232,9 +232,8 @@ export function createTaughtActions(
       send({ type: 'remove-model', key });
     },
     take: (files) => {
-      const named = files.map((file): StoredFile => ({ path: file.webkitRelativePath || file.name, file }));
       setState({ writing: { what: 'import', bytes: 0 }, problem: null });
-      send({ type: 'import', files: named });
+      send({ type: 'import', files: filesOfInput(files) });
     },
   };
 }

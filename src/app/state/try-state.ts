@@ -3,6 +3,7 @@ import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample, RoundAnswer } from '../../run/files/predictions.ts';
 import type {
   Exchange,
+  GivenRun,
   Preparation,
   Question,
   TriedAnswer,
@@ -31,12 +32,10 @@ export interface Asked {
   answers: { round: number; name: string; state: AnswerState }[];
 }
 
-/** Where rounds come from: this browser's store, or files from disk, with the name of the pick. */
-type TrySource = { kind: 'kept' } | { kind: 'files'; name: string };
-
 export interface TryState {
   status: 'closed' | 'opening' | 'open' | 'asking' | 'stopping';
-  source: TrySource;
+  /** Files that are open instead of the rounds stored in this browser. */
+  given: GivenRun | null;
   run: TriedRun | null;
   /** The runtime that computed the last question. */
   runtime: TryRuntime | null;
@@ -57,7 +56,7 @@ export interface TryState {
 
 export const CLOSED: TryState = {
   status: 'closed',
-  source: { kind: 'kept' },
+  given: null,
   run: null,
   runtime: null,
   asked: [],
@@ -127,23 +126,11 @@ export const exchanges = (talk: readonly Asked[]): Exchange[] =>
 
 /** The state after a question is asked. */
 export function asking(state: TryState, asked: Omit<Asked, 'id'>): TryState {
-  const id = (state.asked.at(0)?.id ?? 0) + 1;
   const isTalking = asked.question.kind === 'chat';
-  if (isTalking)
-    return {
-      ...state,
-      status: 'asking',
-      problem: null,
-      isTalking,
-      talk: [...state.talk, { ...asked, id: state.talk.length }],
-    };
-  return {
-    ...state,
-    status: 'asking',
-    problem: null,
-    isTalking,
-    asked: [{ ...asked, id }, ...state.asked].slice(0, KEPT_QUESTIONS),
-  };
+  const begun: TryState = { ...state, status: 'asking', problem: null, isTalking };
+  if (isTalking) return { ...begun, talk: [...state.talk, { ...asked, id: state.talk.length }] };
+  const id = (state.asked.at(0)?.id ?? 0) + 1;
+  return { ...begun, asked: [{ ...asked, id }, ...state.asked].slice(0, KEPT_QUESTIONS) };
 }
 
 /** The state after an event of the worker. Pure. */
@@ -151,7 +138,8 @@ export function applyTryEvent(state: TryState, event: TryEvent): TryState {
   switch (event.type) {
     case 'opened': {
       const untrained = event.run?.id === state.run?.id ? state.untrained : {};
-      return { ...state, status: 'open', run: event.run, examples: null, untrained, problem: null };
+      const { run, given } = event;
+      return { ...state, status: 'open', run, given, examples: null, untrained, problem: null };
     }
     case 'examples':
       return { ...state, examples: { task: event.task, examples: event.examples } };
@@ -171,34 +159,21 @@ export function applyTryEvent(state: TryState, event: TryEvent): TryState {
     case 'unanswered':
       return withAnswer(state, event.round, { status: 'failed', error: event.error });
     case 'done':
-      return { ...ended(state), status: 'open', asksExamples: false };
+      return { ...ended(state), status: 'open' };
     case 'ended':
-      return {
-        ...ended(state),
-        status: 'closed',
-        run: null,
-        examples: null,
-        asksExamples: false,
-        problem: event.error,
-      };
+      return { ...ended(state), status: 'closed', run: null, examples: null, problem: event.error };
     case 'failed':
-      return {
-        ...ended(state),
-        status: state.run === null ? 'closed' : 'open',
-        asksExamples: false,
-        problem: event.error,
-      };
+      return { ...ended(state), status: state.run === null ? 'closed' : 'open', problem: event.error };
   }
 }
 
-/** Marks unfinished answers as stopped. */
-export function ended(state: TryState): TryState {
-  return changed(state, (answer) =>
+/** Nothing is asked any more: unfinished answers are marked as stopped. */
+export const ended = (state: TryState): TryState =>
+  changed({ ...state, asksExamples: false }, (answer) =>
     answer.status === 'answered' || answer.status === 'failed' || answer.status === 'stopped'
       ? answer
       : { status: 'stopped', text: answer.status === 'writing' ? answer.text : '' },
   );
-}
 
 const withAnswer = (state: TryState, round: number, next: AnswerState): TryState =>
   changed(state, (answer, of) => (of === round ? next : answer));

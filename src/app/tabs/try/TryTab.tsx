@@ -7,7 +7,7 @@ import { modelText } from '../../../weights/model-reference.ts';
 import type { TriedRun } from '../../../worker/try/messages.ts';
 import { labelRows, LabelTable } from '../../charts/LabelTable.tsx';
 import { Examples } from '../../shared/Examples.tsx';
-import { pickedFrom } from '../../state/models.ts';
+import { filesOfInput, nameOfFiles } from '../../state/dropped-files.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { type Playground, playground, useTryContext } from '../../state/playground.ts';
 import { roundOfRun } from '../../state/run-state.ts';
@@ -22,12 +22,12 @@ import { PickFiles } from '../../ui/controls.tsx';
 function SourceLine({ playground }: { playground: Playground }) {
   const page = usePage();
   const stored = usePage().taught;
-  const { status, run, source } = useStore(playground.store);
+  const { status, run, given } = useStore(playground.store);
   const shown = usePageState((state) => state.run.results?.id ?? null);
   const access = () => page.store.getState().access;
   const take = (list: File[]): void => {
-    const picked = pickedFrom(list);
-    if (picked !== null) playground.open(access(), null, picked);
+    const files = filesOfInput(list);
+    playground.open(access(), null, { name: nameOfFiles(files), files });
   };
   const busy = status === 'opening' || status === 'asking' || status === 'stopping';
   return (
@@ -39,8 +39,8 @@ function SourceLine({ playground }: { playground: Playground }) {
           <>
             <strong>{learnedName({ order: run.settings.order.slice(0, run.rounds.at(-1)?.round) })}</strong>, taught{' '}
             {modelText(run.settings.model)} by {methodTitle(run.settings.method)}
-            {source.kind === 'files' ? ` from ${source.name}` : ', in this browser'}
-            {source.kind === 'kept' && shown !== null && shown !== run.id && (
+            {given === null ? ', in this browser' : ` from ${given.name}`}
+            {given === null && shown !== null && shown !== run.id && (
               <span data-testid="try-other"> (not the model of the run on the page)</span>
             )}
           </>
@@ -49,7 +49,7 @@ function SourceLine({ playground }: { playground: Playground }) {
       <span className="buttons">
         <PickFiles label="Open a run’s folder…" folder disabled={busy} testId="try-folder" take={take} />
         <PickFiles label="Open its zip…" accept=".zip" disabled={busy} testId="try-zip" take={take} />
-        {source.kind === 'files' && (
+        {given !== null && (
           <button
             type="button"
             className="button"
@@ -93,7 +93,7 @@ export default function TryTab() {
   const runId = usePageState(({ run }) => run.results?.id ?? null);
   const stored = usePage().taught;
   const isDue = useRef(false);
-  const { status, run, source, problem } = useStore(playground.store);
+  const { status, run, given, problem } = useStore(playground.store);
   const context = useTryContext();
   useEffect(() => playground.close, []);
   // A run adds rounds. Reopen for them only when no answer is being written.
@@ -103,9 +103,8 @@ export default function TryTab() {
   useEffect(() => {
     if (!isDue.current || !['closed', 'open'].includes(status)) return;
     isDue.current = false;
-    if (status === 'closed' || source.kind === 'kept')
-      playground.reopen(page.store.getState().access, stored.choiceFor(runId));
-  }, [page, stored, runId, runStatus, runRound, status, source]);
+    if (status === 'closed' || given === null) playground.reopen(page.store.getState().access, stored.choiceFor(runId));
+  }, [page, stored, runId, runStatus, runRound, status, given]);
   return (
     <div className="sections" data-testid="try" data-status={status}>
       <Section
