@@ -1,8 +1,6 @@
 import { createElement } from 'react';
-import { expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { TryCommand } from '../../worker/try/messages.ts';
-import { markup, silentPage } from '../testing/markup.ts';
-import RunAnswers from './Examples.tsx';
 
 const sent = vi.hoisted(() => [] as TryCommand[]);
 vi.mock(import('../state/playground.ts'), async (original) => ({
@@ -15,7 +13,13 @@ vi.mock(import('react'), async (original) => ({
   useEffect: (effect: () => void) => effect(),
 }));
 
-test('the answers of a run are those of its own model, also when another model is in use', () => {
+// Files share modules: another may have loaded these without the mocks, and none may get them with the mocks.
+beforeAll(() => void vi.resetModules());
+afterAll(() => void vi.resetModules());
+
+test('the answers of a run are those of its own model, also when another model is in use', async () => {
+  const { markup, silentPage } = await import('../testing/markup.ts');
+  const { default: RunAnswers } = await import('./Examples.tsx');
   const page = silentPage();
   page.taught.refresh('run');
   page.taught.use('other/1-mails');
