@@ -1,60 +1,43 @@
 import { planOf } from '../../methods/registry.ts';
+import type { Phase } from '../../run/events/events.ts';
 import { bytes, duration, whole } from '../ui/format.ts';
-import { isActive, type PageRun, roundOfRun } from './run-state.ts';
+import { isActive, type PageRun, roundOfRun, type RunStatus } from './run-state.ts';
 
 type Known = Pick<PageRun, 'status' | 'progress' | 'results' | 'settings'>;
 
+/** A status in a few words; those missing here are told by the phase. */
+const STATUS: Readonly<Partial<Record<RunStatus, string>>> = {
+  idle: 'Ready',
+  starting: 'Starting',
+  pausing: 'Pausing',
+  paused: 'Paused',
+  finished: 'Finished',
+  stopped: 'Stopped',
+  failed: 'Failed',
+};
+
+/** A phase of a run in a few words; ITEM stands for the file or the task. */
+const PHASE: Readonly<Record<Phase, string>> = {
+  device: 'Opening the device',
+  kernels: 'Measuring kernels for this graphics card',
+  weights: 'Loading weights',
+  tasks: 'Reading tasks',
+  tokenize: 'Tokenizing ITEM',
+  compile: 'Preparing the model',
+  evaluate: 'Testing on ITEM',
+  train: 'Learning ITEM',
+  space: 'Building the space of ITEM',
+  answers: 'Answering ITEM',
+  save: 'Saving the files of ITEM',
+  checkpoint: 'Saving a checkpoint at ITEM',
+};
+
 /** Describes the present work of a run in a few words. */
 export function phaseText({ status, progress }: Known): string {
-  switch (status) {
-    case 'idle':
-      return 'Ready';
-    case 'starting':
-      return 'Starting';
-    case 'pausing':
-      return 'Pausing';
-    case 'paused':
-      return 'Paused';
-    case 'stopping':
-      return stoppingText(progress);
-    case 'finished':
-      return 'Finished';
-    case 'stopped':
-      return 'Stopped';
-    case 'failed':
-      return 'Failed';
-    case 'running':
-    case 'keeping':
-      break;
-  }
-  switch (progress?.phase) {
-    case undefined:
-      return 'Starting';
-    case 'device':
-      return 'Opening the device';
-    case 'kernels':
-      return 'Measuring kernels for this graphics card';
-    case 'weights':
-      return 'Loading weights';
-    case 'tasks':
-      return 'Reading tasks';
-    case 'tokenize':
-      return `Tokenizing ${progress.item}`;
-    case 'compile':
-      return 'Preparing the model';
-    case 'evaluate':
-      return `Testing on ${progress.item}`;
-    case 'train':
-      return `Learning ${progress.item}`;
-    case 'space':
-      return `Building the space of ${progress.item}`;
-    case 'answers':
-      return `Answering ${progress.item}`;
-    case 'save':
-      return `Saving the files of ${progress.item}`;
-    case 'checkpoint':
-      return `Saving a checkpoint at ${progress.item}`;
-  }
+  if (status === 'stopping') return stoppingText(progress);
+  const known = STATUS[status];
+  if (known !== undefined) return known;
+  return progress === null ? 'Starting' : PHASE[progress.phase].replace('ITEM', () => progress.item);
 }
 
 /** Says why a run that was asked to stop is not stopped yet, so that nothing is lost. */
