@@ -5,7 +5,7 @@ import { ownSeconds, type Results } from '../../run/results/results.ts';
 import type { DeviceSlice } from './device.ts';
 import type { MemorySlice } from './memory-plan.ts';
 import type { SetUpSlice } from './set-up-form.ts';
-import { readItem, writeItem } from './stored-items.ts';
+import { jsonOf, readItem, writeItem } from './stored-items.ts';
 import { sizesOf, taskCard, type TasksSlice } from './task-store.ts';
 import { lastCount, type TextsSlice } from './text-questions.ts';
 import { draftIssues } from './validate.ts';
@@ -28,16 +28,12 @@ const pairOf = (device: string, model: string): string => `${device} | ${model}`
 /** A pace stored in localStorage, if available. */
 export function browserTimeCorrections(): TimeCorrections {
   const read = (): [string, number][] => {
-    try {
-      const stored: unknown = JSON.parse(readItem(KEY) ?? '[]');
-      if (!Array.isArray(stored)) return [];
-      return stored.filter(
-        (one): one is [string, number] =>
-          Array.isArray(one) && typeof one[0] === 'string' && typeof one[1] === 'number' && isLikely(one[1]),
-      );
-    } catch {
-      return []; // it holds something else
-    }
+    const stored = jsonOf(readItem(KEY));
+    if (!Array.isArray(stored)) return [];
+    return stored.filter(
+      (one): one is [string, number] =>
+        Array.isArray(one) && typeof one[0] === 'string' && typeof one[1] === 'number' && isLikely(one[1]),
+    );
   };
   return {
     factor: (device, model) => read().find(([pair]) => pair === pairOf(device, model))?.[1] ?? null,

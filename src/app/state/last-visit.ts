@@ -4,7 +4,7 @@ import { RunSettingsSchema } from '../../run/settings/settings.ts';
 import type { StoredCheckpoint } from '../../worker/protocol.ts';
 import { type RunSummary, runKey } from './history.ts';
 import type { Form } from './set-up-form.ts';
-import { readItem, writeItem } from './stored-items.ts';
+import { jsonOf, readItem, writeItem } from './stored-items.ts';
 
 /** The state that a tab was left in: the form, and the run that it showed. A new tab begins as the last one was. */
 export interface LastVisit {
@@ -60,12 +60,8 @@ export const browserLastVisit: LastVisit = {
 
 /** The value stored under a key; undefined if it cannot be read. */
 function parsed<const Schema extends v.GenericSchema>(schema: Schema, key: string): v.InferOutput<Schema> | undefined {
-  try {
-    const found = v.safeParse(schema, JSON.parse(read(key) ?? 'null'));
-    return found.success ? found.output : undefined;
-  } catch {
-    return undefined; // not JSON
-  }
+  const found = v.safeParse(schema, jsonOf(read(key)));
+  return found.success ? found.output : undefined;
 }
 
 const read = (key: string): string | null => readItem(key, 'sessionStorage') ?? readItem(key);

@@ -11,7 +11,7 @@ import { type DeviceSlice, isMeasuring } from './device.ts';
 import { runKey } from './history.ts';
 import { isActive, type PageRun, type RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
-import { readItem, writeItem } from './stored-items.ts';
+import { jsonOf, readItem, writeItem } from './stored-items.ts';
 
 const QueuedRunSchema = v.strictObject({
   id: v.string(),
@@ -106,7 +106,7 @@ export const queueSlice: QueueSlice = { queue: EMPTY_QUEUE };
 
 /** Where the queue is stored, and which tab runs it. */
 export interface QueueStorage {
-  /** The queue as last written by any tab; null if there is none. */
+  /** The queue as last written by any tab; nothing valid if there is none. */
   read(): unknown;
   /** @returns whether it is stored; not if storage is blocked or full. */
   write(queue: unknown): boolean;
@@ -121,13 +121,7 @@ const KEY = 'gorp-web-queue';
 /** The queue in localStorage, which writes before the page can close. A browser lock picks the tab that runs it. */
 export function browserQueue(): QueueStorage {
   return {
-    read: () => {
-      try {
-        return JSON.parse(readItem(KEY) ?? 'null') as unknown;
-      } catch {
-        return null; // it holds something else
-      }
-    },
+    read: () => jsonOf(readItem(KEY)),
     write: (queue) => writeItem(KEY, JSON.stringify(queue)),
     own: (onOwn) => {
       // Only secure pages have locks; elsewhere every tab runs the queue.

@@ -10,6 +10,15 @@ export function readItem(key: string, place: Place = 'localStorage'): string | n
   }
 }
 
+/** A stored text as JSON; undefined if it is something else. */
+export function jsonOf(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? 'null') as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Stores a text under a key; null removes it. @returns whether it is stored; not if storage is blocked or full. */
 export function writeItem(key: string, text: string | null, place: Place = 'localStorage'): boolean {
   try {
