@@ -1,4 +1,4 @@
-import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
+import { type ErrorReport, GorpError } from '../../base/errors.ts';
 import { deviation, mean, studentHalfWidth } from '../../base/statistics.ts';
 import type { Results } from '../../run/results/results.ts';
 import type { StudyReport } from '../../run/results/study-report.ts';
@@ -6,7 +6,7 @@ import { download, resultsFileName, resultsText } from '../ui/download.ts';
 import { type OutputFile, textFile, within } from '../../weights/exports/output-file.ts';
 import { type HistorySlice, noResults, runKey, type RunSummary } from './history.ts';
 import { isReport, runsIn } from './results-file.ts';
-import type { StoreOf } from './slice.ts';
+import { showingProblem, type StoreOf } from './slice.ts';
 
 /** Mean of numbers; null if there are none. */
 export const meanOf = (values: readonly number[]): number | null => (values.length === 0 ? null : mean(values));
@@ -187,14 +187,8 @@ export function createCompareActions(store: StoreOf<CompareSlice, HistorySlice>,
     }));
   };
 
-  const guarded = async (work: () => Promise<void>): Promise<void> => {
-    change(() => ({ problem: null }));
-    try {
-      await work();
-    } catch (thrown) {
-      change(() => ({ problem: reportOf(thrown) }));
-    }
-  };
+  const guarded = (work: () => Promise<void>): Promise<void> =>
+    showingProblem((problem) => change(() => ({ problem })), work);
 
   return {
     tick: (key, isTicked) => {

@@ -1,4 +1,4 @@
-import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
+import { type ErrorReport, GorpError } from '../../base/errors.ts';
 import { gunzipped } from '../../base/gunzip.ts';
 import { isNamedGzip, tableEnding } from '../../tasks/records.ts';
 import { isGgufName } from '../../weights/gguf/splits.ts';
@@ -21,7 +21,7 @@ import { isReport } from './results-file.ts';
 import { isActive, type RunSlice } from './run-state.ts';
 import type { SetUpActions, SetUpSlice } from './set-up-form.ts';
 import type { SharingActions } from './sharing.ts';
-import type { StoreOf } from './slice.ts';
+import { showingProblem, type StoreOf } from './slice.ts';
 import type { TasksSlice } from './task-store.ts';
 import type { GivenFile, TaskActions } from './tasks.ts';
 import type { ViewSlice } from './preferences.ts';
@@ -307,7 +307,7 @@ interface Parts {
 export function createFileActions(
   store: StoreOf<DropSlice & SetUpSlice & TasksSlice & RunSlice & ViewSlice>,
   { tasks, compare, sharing, setUp, check, openRounds, takeShared }: Parts,
-) {
+): FileActions {
   const { getState, setState } = store;
 
   const takeModel = async ({ name, files }: Picked): Promise<void> => {
@@ -383,7 +383,10 @@ export function createFileActions(
     if (draft.model !== before.draft.model) void giveKept();
   });
 
-  const actions: FileActions = {
+  const guarded = (work: () => Promise<void>): Promise<void> =>
+    showingProblem((dropProblem) => setState({ dropProblem }), work);
+
+  return {
     keepModel: (name) =>
       guarded(async () => {
         const files = getState().access.picked.get(name);
@@ -425,13 +428,4 @@ export function createFileActions(
     takeFiles: (files) => guarded(async () => take(await files)),
     closeDropProblem: () => setState({ dropProblem: null }),
   };
-  async function guarded(work: () => Promise<void>): Promise<void> {
-    setState({ dropProblem: null });
-    try {
-      await work();
-    } catch (thrown) {
-      setState({ dropProblem: reportOf(thrown) });
-    }
-  }
-  return actions;
 }

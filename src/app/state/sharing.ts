@@ -5,7 +5,7 @@ import { downloadText } from '../ui/download.ts';
 import { type SetUpSlice, formWith } from './set-up-form.ts';
 import { holdsResults, resultsLink, resultsOfHash, runsIn } from './results-file.ts';
 import { endedRun, isActive, type PageRun, type RunSlice } from './run-state.ts';
-import type { StoreOf } from './slice.ts';
+import { showingProblem, type StoreOf } from './slice.ts';
 import type { TasksSlice } from './task-store.ts';
 import type { ViewSlice } from './preferences.ts';
 import { type Offer, parseSetUp, setUpLink, setUpOfHash, setUpText } from './set-up.ts';
@@ -87,29 +87,28 @@ export function createSharing(
   let before: PageRun | null = null;
 
   /** Shows results without storing them, unless a run is in progress. */
-  const showResults = async (from: string, read: () => Promise<Results | null>): Promise<void> => {
-    setState({ dropProblem: null });
-    try {
-      const results = await read();
-      if (results === null) return;
-      const { run, view } = getState();
-      if (isActive(run.status)) {
-        throw new GorpError(
-          'run/results-during-run',
-          `${from} holds somebody’s results, but a run is in progress here.`,
-          'Open them when it has ended, or in another window.',
-        );
-      }
-      if (run.sharedAs === null) before = run;
-      setState({
-        run: endedRun(results, { sharedAs: from }),
-        refused: null,
-        view: { ...view, selected: null, tab: 'run' },
-      });
-    } catch (error) {
-      setState({ dropProblem: reportOf(error) });
-    }
-  };
+  const showResults = (from: string, read: () => Promise<Results | null>): Promise<void> =>
+    showingProblem(
+      (dropProblem) => setState({ dropProblem }),
+      async () => {
+        const results = await read();
+        if (results === null) return;
+        const { run, view } = getState();
+        if (isActive(run.status)) {
+          throw new GorpError(
+            'run/results-during-run',
+            `${from} holds somebody’s results, but a run is in progress here.`,
+            'Open them when it has ended, or in another window.',
+          );
+        }
+        if (run.sharedAs === null) before = run;
+        setState({
+          run: endedRun(results, { sharedAs: from }),
+          refused: null,
+          view: { ...view, selected: null, tab: 'run' },
+        });
+      },
+    );
 
   const closeResults = (): void => {
     if (getState().run.sharedAs !== null && before !== null) setState({ run: before });

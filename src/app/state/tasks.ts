@@ -1,4 +1,4 @@
-import { GorpError, reportOf } from '../../base/errors.ts';
+import { GorpError } from '../../base/errors.ts';
 import { isOrderFile, type OrderFile, orderFileOf, parseOrderFile } from '../../run/settings/order-file.ts';
 import { ownText, type RunSettings, testedTasks, watching, withText } from '../../run/settings/settings.ts';
 import type { CustomTask, NamedFile, OpenedFile, TablesFunctions } from '../../run/tasks/table-messages.ts';
@@ -12,7 +12,7 @@ import { type HubDataset, type SplitChoice, USUAL_ROWS } from '../../weights/hub
 import type { HubAccess } from '../../weights/hub.ts';
 import type { RunSlice } from './run-state.ts';
 import type { SetUpSlice } from './set-up-form.ts';
-import type { StoreOf } from './slice.ts';
+import { showingProblem, type StoreOf } from './slice.ts';
 import type { TasksSlice, TaskStore } from './task-store.ts';
 import { connectWorker, type WorkerClient } from './session.ts';
 
@@ -96,13 +96,9 @@ export function createTaskActions(
 
   const refresh = async (): Promise<void> => setState({ userTasks: await tasks.load() });
 
-  const guarded = async (work: () => Promise<void>): Promise<void> => {
-    setState({ taskProblem: null, taskNotes: [] });
-    try {
-      await work();
-    } catch (error) {
-      setState({ taskProblem: reportOf(error) });
-    }
+  const guarded = (work: () => Promise<void>): Promise<void> => {
+    setState({ taskNotes: [] });
+    return showingProblem((taskProblem) => setState({ taskProblem }), work);
   };
 
   const takeFolder = async (files: readonly GivenFile[]): Promise<void> => {
