@@ -17,7 +17,7 @@ import { browserQueue } from './state/queue.ts';
 import { openWorkerSession, watched } from './state/run-manager.ts';
 import { browserAddress } from './state/sharing.ts';
 import { browserTasks } from './state/task-store.ts';
-import { createTableClient, openTablesWorker } from './state/tasks.ts';
+import { openTablesWorker } from './state/tasks.ts';
 import { askWhereToSave, openExportsWorker } from './state/taught-models.ts';
 import { askLengthsWorker, askPreviewWorker } from './state/text-questions.ts';
 import { askCheckpointsWorker } from './state/unfinished.ts';
@@ -58,7 +58,7 @@ function start(at: HTMLElement): void {
     openSession: watched(openWorkerSession),
     history: browserHistory(),
     tasks: browserTasks(),
-    tableClient: createTableClient(openTablesWorker()),
+    tables: openTablesWorker(),
     theme,
     models: { openModels: openModelsWorker, storage: navigator.storage },
     askForPreview: askPreviewWorker,

@@ -24,7 +24,7 @@ import { createSharing, type PageAddress, type SharingActions } from './sharing.
 import { createPageStore, type PageState, type PageStore } from './store.ts';
 import type { TaskStore } from './task-store.ts';
 import { createTaughtActions, type ExportParts, type TaughtActions, usedModel } from './taught-models.ts';
-import { createTaskActions, type TableClient, type TaskActions } from './tasks.ts';
+import { createTaskActions, type TablesWorker, type TaskActions } from './tasks.ts';
 import {
   type AskForLengths,
   type AskForPreview,
@@ -40,7 +40,7 @@ export interface PageParts {
   openSession: OpenSession;
   history: RunHistory;
   tasks: TaskStore;
-  tableClient: TableClient;
+  tables: TablesWorker;
   theme: Theme;
   models: ModelsParts;
   askForPlan: AskForPlan;
@@ -124,7 +124,7 @@ export function createPage(parts: PageParts): Page {
   const memoryPlanner = createMemoryPlanner(store, parts.askForPlan);
   const lengthCounter = createLengthCounter(store, parts.askForLengths);
   const deviceDetector = createDeviceDetector(store, parts.askForDevice);
-  const tasks = createTaskActions(store, parts.tasks, parts.tableClient);
+  const tasks = createTaskActions(store, parts.tasks, parts.tables);
   const history = createPageHistory(store, parts.history);
   const sharing = createSharing(store, address, async (results) => (await history.takeAll([results]))[0]);
   const compare = createCompareActions(store, history);

@@ -3,7 +3,7 @@ import { watching, withText } from '../../run/settings/settings.ts';
 import { guessedSpec } from '../form/ImportDialog.tsx';
 import { memoryTasks, tablesHere } from '../testing/stores.ts';
 import { createPageStore } from './store.ts';
-import { createTableClient, createTaskActions } from './tasks.ts';
+import { createTaskActions } from './tasks.ts';
 
 const REVIEWS = ['text,label', ...Array.from({ length: 20 }, (_, i) => `text ${i},${i % 2 ? 'good' : 'bad'}`)];
 
@@ -18,7 +18,7 @@ test.each<[string, { order: string[]; watch?: string[] }, { order: string[]; wat
 ])('a task that is added %s', async (_, before, after) => {
   const store = createPageStore('system');
   store.setState(({ draft }) => ({ draft: { ...watching(draft, []), ...before } }));
-  const tasks = createTaskActions(store, memoryTasks(), createTableClient(tablesHere()));
+  const tasks = createTaskActions(store, memoryTasks(), tablesHere());
   await tasks.give([{ path: 'reviews.csv', file: new File([REVIEWS.join('\n')], 'reviews.csv') }]);
   const { openFile } = store.getState();
   if (openFile === null) throw new Error('the file was not opened');
@@ -31,7 +31,7 @@ test.each<[string, { order: string[]; watch?: string[] }, { order: string[]; wat
 
 test('a task that is removed is no general text any more', async () => {
   const store = createPageStore('system');
-  const tasks = createTaskActions(store, memoryTasks(), createTableClient(tablesHere()));
+  const tasks = createTaskActions(store, memoryTasks(), tablesHere());
   store.setState(({ draft }) => ({ draft: withText(draft, 'own:notes') }));
   await tasks.removeTask('reviews');
   expect(store.getState().draft.training.generalText).toBe('own:notes');

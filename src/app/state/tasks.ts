@@ -1,7 +1,7 @@
 import { GorpError } from '../../base/errors.ts';
-import { isOrderFile, type OrderFile, orderFileOf, parseOrderFile } from '../../run/settings/order-file.ts';
+import { isOrderFile, orderFileOf, parseOrderFile } from '../../run/settings/order-file.ts';
 import { ownText, type RunSettings, testedTasks, watching, withText } from '../../run/settings/settings.ts';
-import type { CustomTask, NamedFile, OpenedFile, TablesFunctions } from '../../run/tasks/table-messages.ts';
+import type { NamedFile, OpenedFile, TablesFunctions } from '../../run/tasks/table-messages.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
 import { decodeText } from '../../tasks/csv.ts';
 import { findBenchmarks, hasBenchmark } from '../../tasks/benchmarks.ts';
@@ -9,46 +9,14 @@ import type { Columns } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
 import { isTextFile } from '../../tasks/table.ts';
 import { type HubDataset, type SplitChoice, USUAL_ROWS } from '../../weights/hub-dataset.ts';
-import type { HubAccess } from '../../weights/hub.ts';
 import type { RunSlice } from './run-state.ts';
 import type { SetUpSlice } from './set-up-form.ts';
 import { showingProblem, type StoreOf } from './slice.ts';
 import type { TasksSlice, TaskStore } from './task-store.ts';
 import { connectWorker, type WorkerClient } from './session.ts';
 
-/** Reads files of examples and makes tasks from them in a worker. Promises reject with a GorpError. */
-export interface TableClient {
-  open(file: NamedFile): Promise<OpenedFile>;
-  /** Opens a folder of texts. */
-  openFolder(name: string, files: NamedFile[]): Promise<OpenedFile>;
-  /** Lists the splits of a data set on the hub. */
-  listHub(name: string, access: HubAccess): Promise<HubDataset>;
-  /** Opens rows of a data set on the hub. */
-  openHub(dataset: HubDataset, choice: SplitChoice, rows: number, access: HubAccess): Promise<OpenedFile>;
-  /** Previews the open file with other columns; null guesses them. */
-  preview(header: boolean, columns: Columns | null): Promise<TablePreview>;
-  /** Makes a task from the open file. */
-  make(spec: TaskSpec): Promise<CustomTask[]>;
-  /** Makes the tasks that an order describes and this browser does not store. */
-  makeOrder(order: OrderFile, stored: TaskSpec[], files: NamedFile[], access: HubAccess): Promise<CustomTask[]>;
-  /** Frees the open file. */
-  close(): void;
-}
-
-/** The worker that reads files. */
+/** The worker that reads files of examples and makes tasks from them; it starts with the first call. */
 export type TablesWorker = WorkerClient<TablesFunctions>;
-
-/** A client whose worker starts with the first call. */
-export const createTableClient = ({ call, close }: TablesWorker): TableClient => ({
-  open: (file) => call('open', file),
-  openFolder: (name, files) => call('openFolder', { name, files }),
-  listHub: (name, access) => call('listHub', { name, access }),
-  openHub: (dataset, choice, rows, access) => call('openHub', { dataset, choice, rows, access }),
-  preview: (header, columns) => call('preview', { header, columns }),
-  make: (spec) => call('make', spec),
-  makeOrder: (order, stored, files, access) => call('makeOrder', { order, stored, files, access }),
-  close,
-});
 
 /** The worker in the browser. */
 export const openTablesWorker = (): TablesWorker =>
@@ -90,7 +58,7 @@ export interface TaskActions {
 export function createTaskActions(
   store: StoreOf<TasksSlice & SetUpSlice & RunSlice>,
   tasks: TaskStore,
-  tableClient: TableClient,
+  { call, close }: TablesWorker,
 ): TaskActions {
   const { getState, setState } = store;
 
@@ -122,7 +90,7 @@ export function createTaskActions(
   const takeTexts = async (files: readonly GivenFile[]): Promise<void> => {
     const name = files[0]?.path.split('/')[0] ?? '';
     const below = files.map(({ path, file }) => ({ name: path.slice(path.indexOf('/') + 1), file }));
-    await opening(() => tableClient.openFolder(name, below));
+    await opening(() => call('openFolder', { name, files: below }));
   };
 
   /** Shows an opened file; frees what the worker holds of one that cannot be used. */
@@ -130,7 +98,7 @@ export function createTaskActions(
     try {
       setState({ openFile: await open() });
     } catch (thrown) {
-      tableClient.close();
+      close();
       setState({ openFile: null }); // one that was opened meanwhile
       throw thrown;
     }
@@ -151,9 +119,8 @@ export function createTaskActions(
     const order = parseOrderFile(text, name);
     const stored = getState().userTasks.custom.map(({ spec }) => spec);
     const { hub } = getState().access;
-    const made = await tableClient
-      .makeOrder(order, stored, files.map(namedFile), hub)
-      .finally(() => tableClient.close());
+    const asked = { order, stored, files: files.map(namedFile), access: hub };
+    const made = await call('makeOrder', asked).finally(close);
     await tasks.addCustom(made);
     await refresh();
     const { perTask, watch, method, training } = order;
@@ -199,7 +166,7 @@ export function createTaskActions(
         'Add files of examples one at a time.',
       );
     }
-    await opening(() => tableClient.open(namedFile(first)));
+    await opening(() => call('open', namedFile(first)));
   };
 
   return {
@@ -207,21 +174,23 @@ export function createTaskActions(
     give: (files) => guarded(async () => give(await files)),
     listHub: async (name) => {
       let found: HubDataset | null = null;
-      await guarded(async () => void (found = await tableClient.listHub(name, getState().access.hub)));
+      await guarded(async () => void (found = await call('listHub', { name, access: getState().access.hub })));
       return found;
     },
-    openHub: (dataset, choice) =>
-      guarded(() => opening(() => tableClient.openHub(dataset, choice, USUAL_ROWS, getState().access.hub))),
-    preview: (header, columns) => tableClient.preview(header, columns),
+    openHub: (dataset, choice) => {
+      const asked = { dataset, choice, rows: USUAL_ROWS, access: getState().access.hub };
+      return guarded(() => opening(() => call('openHub', asked)));
+    },
+    preview: (header, columns) => call('preview', { header, columns }),
     addTask: (spec) =>
       guarded(async () => {
-        const made = await tableClient.make(spec);
+        const made = await call('make', spec);
         // If another tab has added a task of that name, show it, and leave the file open for another name.
         await tasks.addCustom(made).catch(async (thrown: unknown) => {
           await refresh();
           throw thrown;
         });
-        tableClient.close();
+        close();
         await refresh();
         setState(({ draft }) => ({
           // An order may have named it before: a task that was missing.
@@ -231,7 +200,7 @@ export function createTaskActions(
         }));
       }),
     closeFile: () => {
-      tableClient.close();
+      close();
       setState({ openFile: null, taskProblem: null });
     },
     removeTask: (name) =>

@@ -3,7 +3,6 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { PageProvider } from '../state/page-context.tsx';
 import { createPage, type Page, type PageParts } from '../state/page.ts';
 import { USUAL } from '../state/preferences.ts';
-import { createTableClient } from '../state/tasks.ts';
 import { memoryHistory, memoryQueue, memoryTasks, tablesHere } from './stores.ts';
 
 /** A page whose workers never answer, but for the given parts. */
@@ -12,7 +11,7 @@ export const silentPage = (parts: Partial<PageParts> = {}): Page =>
     openSession: () => ({ send: () => undefined, close: () => undefined }),
     history: memoryHistory(),
     tasks: memoryTasks(),
-    tableClient: createTableClient(tablesHere()),
+    tables: tablesHere(),
     theme: 'system',
     models: { openModels: () => ({ send: () => undefined }), storage: undefined },
     askForPreview: () => () => undefined,
