@@ -45,16 +45,13 @@ function DropAnywhere() {
     };
     // `dragenter` too: if another element comes under a file just before it is dropped, no `dragover` follows, and a file
     // that nothing has accepted is refused.
-    window.addEventListener('dragenter', over);
-    window.addEventListener('dragover', over);
-    window.addEventListener('dragleave', leave);
-    window.addEventListener('drop', drop);
-    return () => {
-      window.removeEventListener('dragenter', over);
-      window.removeEventListener('dragover', over);
-      window.removeEventListener('dragleave', leave);
-      window.removeEventListener('drop', drop);
-    };
+    const listeners = new AbortController();
+    const { signal } = listeners;
+    window.addEventListener('dragenter', over, { signal });
+    window.addEventListener('dragover', over, { signal });
+    window.addEventListener('dragleave', leave, { signal });
+    window.addEventListener('drop', drop, { signal });
+    return () => listeners.abort();
   }, [takeFiles]);
   return isOver ? (
     <p className={styles.hint} role="status">

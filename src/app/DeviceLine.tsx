@@ -4,11 +4,6 @@ import { isActive } from './state/run-state.ts';
 import { deviceLine, type GpuObstacle, gpuObstacle, singleThreadNote } from './ui/device-words.ts';
 import styles from './App.module.css';
 
-/** Steps that get the graphics card to work. */
-function GpuHelp({ obstacle }: { obstacle: GpuObstacle }) {
-  return <ol className={styles.steps}>{STEPS[obstacle]}</ol>;
-}
-
 const acceleration: ReactNode = (
   <li>
     In the browser’s settings, under System, switch on <em>Use graphics acceleration when available</em> and restart the
@@ -39,6 +34,7 @@ const adapterSteps: ReactNode = (
   </>
 );
 
+/** Steps that get the graphics card to work. */
 const STEPS: Readonly<Record<GpuObstacle, ReactNode>> = {
   insecure: (
     <>
@@ -89,7 +85,7 @@ export function DeviceLine() {
             <strong>{message}</strong>{' '}
             {known === null ? nextStep : 'Choose Automatic or CPU as the device in the settings, or:'}
           </p>
-          {known !== null && <GpuHelp obstacle={known} />}
+          {known !== null && <ol className={styles.steps}>{STEPS[known]}</ol>}
           <button type="button" onClick={detectDevice}>
             Check again
           </button>
@@ -125,7 +121,7 @@ export function DeviceLine() {
       {obstacle !== null && (
         <details className="more">
           <summary>How to use the graphics card</summary>
-          <GpuHelp obstacle={obstacle} />
+          <ol className={styles.steps}>{STEPS[obstacle]}</ol>
           <button type="button" onClick={detectDevice}>
             Check again
           </button>

@@ -1,4 +1,3 @@
-import type { ReactNode } from 'react';
 import type { ErrorReport } from '../base/errors.ts';
 import { visibleText } from '../base/visible.ts';
 import { methodTitle } from '../methods/registry.ts';
@@ -150,16 +149,16 @@ export function Notices() {
         </p>
       )}
       {warnings.length > 0 && (
-        <Fold
-          title={warnings.length === 1 ? '1 warning of the run' : `${warnings.length} warnings of the run`}
-          isOpen={isRunShown}
-        >
+        <details className="notice warn" open={isRunShown}>
+          <summary className="label">
+            {warnings.length === 1 ? '1 warning of the run' : `${warnings.length} warnings of the run`}
+          </summary>
           <ul className="bullets" data-testid="warnings">
             {warnings.map((warning) => (
               <li key={warning}>{warning}</li>
             ))}
           </ul>
-        </Fold>
+        </details>
       )}
     </div>
   );
@@ -174,13 +173,4 @@ const notTaken = ({ code }: ErrorReport): string =>
 function titleOf({ code }: ErrorReport, isRefused: boolean): string {
   if (code === 'settings/files-again') return 'The model’s files are needed';
   return isRefused ? 'The run cannot start' : 'The run has failed';
-}
-
-function Fold({ title, isOpen, children }: { title: string; isOpen: boolean; children: ReactNode }) {
-  return (
-    <details className="notice warn" open={isOpen}>
-      <summary className="label">{title}</summary>
-      {children}
-    </details>
-  );
 }

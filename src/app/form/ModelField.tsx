@@ -14,7 +14,11 @@ import { bytes } from '../ui/format.ts';
 import { HubAccessFields } from './SettingField.tsx';
 import styles from './form.module.css';
 
-interface GgufProps {
+interface Props {
+  issue: string | undefined;
+}
+
+interface NamedProps {
   model: string;
   onChange: (model: string) => void;
 }
@@ -28,7 +32,7 @@ function repositoryOf(model: string): string | null {
 }
 
 /** The GGUF files of a repository on the hub, which is asked only when the button is pressed. */
-function GgufChoice({ model, onChange }: GgufProps) {
+function GgufChoice({ model, onChange }: NamedProps) {
   const { models } = usePage();
   const ggufs = usePageState((state) => state.models.ggufs);
   const busy = usePageState((state) => state.models.work !== null);
@@ -70,12 +74,8 @@ function GgufChoice({ model, onChange }: GgufProps) {
   );
 }
 
-interface PickedProps {
-  issue: string | undefined;
-}
-
 /** A model folder, or its files, picked or dropped; read in place. */
-function PickedModelField({ issue }: PickedProps) {
+function PickedModelField({ issue }: Props) {
   const { takeModel, reopenModel, keepModel, removeKept } = usePage();
   const kept = usePageState(({ keptModels }) => keptModels);
   const keeping = usePageState((state) => state.keeping);
@@ -85,6 +85,7 @@ function PickedModelField({ issue }: PickedProps) {
   const isPlaced = usePageState(({ placed }) => placed === name);
   const take = (list: File[], handles?: FileSystemFileHandle[]): void => void takeModel(pickedFrom(list), handles);
   const used = modelFilesOf(files ?? []);
+  const size = bytes(used.reduce((sum, { blob }) => sum + blob.size, 0));
   return (
     <div className={`stack small ${styles.empty}`} data-testid="model-drop">
       <p>
@@ -92,7 +93,7 @@ function PickedModelField({ issue }: PickedProps) {
           ? `Checking the files of ${checking}…`
           : used.length === 0
             ? `Drop ${name === '' ? 'a model folder or GGUF file' : `the files of ${name}`} here, or`
-            : `${name}: ${used.length} ${used.length === 1 ? 'file' : 'files'}, ${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}`}
+            : `${name}: ${used.length} ${used.length === 1 ? 'file' : 'files'}, ${size}`}
       </p>
       <div className="buttons">
         <PickFiles label="Choose a folder" folder testId="pick-model-folder" take={take} />
@@ -106,7 +107,7 @@ function PickedModelField({ issue }: PickedProps) {
       {used.length > 0 && !kept.some((one) => one.name === name) && (
         <button type="button" data-testid="keep-model" disabled={keeping !== null} onClick={() => void keepModel(name)}>
           {keeping === null
-            ? `Keep a copy in this browser (${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}), or ${isPlaced ? 'the browser may ask after a reload whether the page may read it' : 'it is asked for after each reload'}`
+            ? `Keep a copy in this browser (${size}), or ${isPlaced ? 'the browser may ask after a reload whether the page may read it' : 'it is asked for after each reload'}`
             : `Copying: ${bytes(keeping)}…`}
         </button>
       )}
@@ -128,10 +129,6 @@ function PickedModelField({ issue }: PickedProps) {
       </p>
     </div>
   );
-}
-
-interface Props {
-  issue: string | undefined;
 }
 
 interface Choice {
@@ -204,12 +201,7 @@ export function ModelField({ issue }: Props) {
   );
 }
 
-interface NamedProps extends Props {
-  model: string;
-  onChange: (model: string) => void;
-}
-
-function NamedModel({ model, issue, onChange }: NamedProps) {
+function NamedModel({ model, issue, onChange }: NamedProps & Props) {
   const { changeView } = usePage();
   const id = useId();
   // An empty field or a half-typed name is not an error yet.

@@ -157,11 +157,9 @@ export function ChoiceRow({
 export function KeepAwake() {
   const { prefer } = usePage();
   const keepAwake = usePageState((state) => state.keepAwake);
-  const id = useId();
   return (
-    <label className="choice" htmlFor={id}>
+    <label className="choice">
       <input
-        id={id}
         type="checkbox"
         checked={keepAwake}
         data-testid="keep-awake"

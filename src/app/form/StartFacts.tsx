@@ -9,6 +9,7 @@ import { freeAnswerLength } from '../../tasks/forms.ts';
 import { useTaughtList } from '../shared/Lessons.tsx';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
+import { listed } from '../state/story.ts';
 import { lastCount } from '../state/text-questions.ts';
 import { bytes } from '../ui/format.ts';
 import styles from './form.module.css';
@@ -49,7 +50,7 @@ export function usedBy(settings: RunSettings, lengths: TextLengths | null): stri
   const cut =
     meant.length === 0
       ? ''
-      : ` By design, ${inSentence(listed(meant, 'texts', (task) => task.cut))} are cut: most are far shorter.`;
+      : ` By design, ${inSentence(sharesOf(meant, 'texts', (task) => task.cut))} are cut: most are far shorter.`;
   return `Learning rate ${rates.join(' and ')}${course}. Prompts of up to ${training.sourceLength} tokens${form}${answers}.${cut}`;
 }
 
@@ -78,7 +79,7 @@ export function concernsOf(settings: RunSettings, lengths: TextLengths | null): 
     ...failed,
     ...refused,
     cut.length > 0 && {
-      text: `${listed(cut, 'texts', (task) => task.cut)} would be cut${tooLong}`,
+      text: `${sharesOf(cut, 'texts', (task) => task.cut)} would be cut${tooLong}`,
       isGrave: cut.some((task) => task.cut >= MANY * task.counted),
     },
   ];
@@ -91,7 +92,7 @@ export function concernsOf(settings: RunSettings, lengths: TextLengths | null): 
       ? []
       : [
           {
-            text: `${listed(shortened, 'answers', (task) => task.shortened)} have more than ${most} tokens and would be learned so far only.`,
+            text: `${sharesOf(shortened, 'answers', (task) => task.shortened)} have more than ${most} tokens and would be learned so far only.`,
             isGrave: shortened.some((task) => task.shortened >= MANY * task.counted),
             ...raised('answer', 'targetLength', longestAnswer),
           },
@@ -111,13 +112,13 @@ const shareOf = (part: number, { counted, texts }: TaskLengths): string =>
   counted === texts ? `${part} of ${texts}` : `about ${Math.max(1, Math.round((part / counted) * texts))} of ${texts}`;
 
 /** `5 of 420 texts of gloss, 13 of 420 of people and some of 2 more tasks`. */
-function listed(tasks: readonly TaskLengths[], what: string, partOf: (task: TaskLengths) => number): string {
+function sharesOf(tasks: readonly TaskLengths[], what: string, partOf: (task: TaskLengths) => number): string {
   const named = tasks
     .slice(0, MOST_NAMED)
     .map((task, i) => `${shareOf(partOf(task), task)} ${i === 0 ? `${what} ` : ''}of ${task.name}`);
   const more = tasks.length - MOST_NAMED;
   if (more > 0) named.push(`some of ${more} more ${more === 1 ? 'task' : 'tasks'}`);
-  const text = [named.slice(0, -1).join(', '), ...named.slice(-1)].filter((part) => part !== '').join(' and ');
+  const text = listed(named);
   return text[0].toUpperCase() + text.slice(1);
 }
 
@@ -153,12 +154,9 @@ export function roomText(
   const mend =
     freed === 0
       ? 'Remove base models under Models, or free disk space.'
-      : `Under Models you can remove ${listOf(oldest.map(({ name }) => name))}, which frees ${bytes(freed)}${room + freed < needed ? ': not enough, so free disk space too' : ''}.`;
+      : `Under Models you can remove ${listed(oldest.map(({ name }) => name))}, which frees ${bytes(freed)}${room + freed < needed ? ': not enough, so free disk space too' : ''}.`;
   return { text: `${short} ${mend}`, isGrave: true };
 }
-
-const listOf = (names: readonly string[]): string =>
-  names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}` : names.join('');
 
 /** The bytes that the browser would still store; null until known, or if it does not say. */
 function useRoom(): number | null {

@@ -110,18 +110,11 @@ export function Examples({ playground, run, ask }: Props) {
             <caption className="hidden-visually">Test examples of {form.task}</caption>
             <thead role="rowgroup">
               <tr role="row">
-                <th scope="col" role="columnheader">
-                  Text
-                </th>
-                <th scope="col" role="columnheader">
-                  Right answer
-                </th>
-                <th scope="col" role="columnheader">
-                  {titles.from}
-                </th>
-                <th scope="col" role="columnheader">
-                  {titles.to}
-                </th>
+                {['Text', 'Right answer', titles.from, titles.to].map((title, column) => (
+                  <th key={column} scope="col" role="columnheader">
+                    {title}
+                  </th>
+                ))}
                 <td role="cell" />
               </tr>
             </thead>

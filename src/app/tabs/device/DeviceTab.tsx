@@ -93,6 +93,7 @@ function Facts({ caption, facts }: { caption: string; facts: readonly Fact[] }) 
   );
 }
 
+/** The parts of the browser that the page found. */
 const browserParts = () => ({
   webgpu: 'gpu' in navigator,
   privateFiles: 'storage' in navigator && 'getDirectory' in navigator.storage,
@@ -189,16 +190,9 @@ export function cpuFacts({ cpu }: Abilities, isSecure: boolean): Fact[] {
   ];
 }
 
-/** The parts of the browser that the page found. */
-interface BrowserParts {
-  readonly webgpu: boolean;
-  readonly privateFiles: boolean;
-  readonly filePicker: boolean;
-  readonly wakeLock: boolean;
-}
-
 /** Describes the abilities of the browser besides a device. */
-export function browserFacts({ webgpu, privateFiles, filePicker, wakeLock }: BrowserParts): Fact[] {
+export function browserFacts(parts: ReturnType<typeof browserParts>): Fact[] {
+  const { webgpu, privateFiles, filePicker, wakeLock } = parts;
   return [
     {
       name: 'WebGPU',

@@ -227,6 +227,13 @@ const aboutMethod = (method: MethodName): string =>
       ? `${PLAIN}, the method chosen, is plain.`
       : `The method chosen is ${method}.`;
 
+const VIEWS = {
+  Run: 'The loss of every step, and an accuracy matrix that fills in row by row as tasks are learned.',
+  Ranks: 'The directions each layer reserves for earlier tasks, the room left, and the share of each gradient removed.',
+  'Try it': 'The model’s answers to your sentence, before training and after every task.',
+  Results: 'Your runs beside the published averages, and every number as a JSON file.',
+};
+
 /** Before the first run: what Start does, and what each view will show. */
 function Welcome() {
   const order = usePageState(({ draft }) => draft.order);
@@ -258,24 +265,12 @@ function Welcome() {
         ))}
       </ol>
       <dl className={`small ${styles.views}`}>
-        <div>
-          <dt>Run</dt>
-          <dd>The loss of every step, and an accuracy matrix that fills in row by row as tasks are learned.</dd>
-        </div>
-        <div>
-          <dt>Ranks</dt>
-          <dd>
-            The directions each layer reserves for earlier tasks, the room left, and the share of each gradient removed.
-          </dd>
-        </div>
-        <div>
-          <dt>Try it</dt>
-          <dd>The model’s answers to your sentence, before training and after every task.</dd>
-        </div>
-        <div>
-          <dt>Results</dt>
-          <dd>Your runs beside the published averages, and every number as a JSON file.</dd>
-        </div>
+        {Object.entries(VIEWS).map(([name, about]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{about}</dd>
+          </div>
+        ))}
       </dl>
     </div>
   );

@@ -100,8 +100,11 @@ export function WhatHappened() {
       testId="story"
     >
       <ul className={styles.list}>
-        {all.map((sentence) => (
-          <Sentence key={sentence.task} sentence={sentence} />
+        {all.map(({ task, text, tone }) => (
+          <li key={task} data-tone={tone}>
+            <strong>{task}</strong>
+            {text.slice(task.length)}
+          </li>
         ))}
       </ul>
       {results.cutShort?.map(({ round, steps, planned }) => (
@@ -135,15 +138,6 @@ function rankedNote(tasks: readonly string[], ranked: readonly string[]): string
 
 const cutShortText = (task: string, steps: number, planned: number): string =>
   `You ended the training on ${task} after ${steps} of ${planned} steps; its tests are of the model at that point.`;
-
-function Sentence({ sentence: { task, text, tone } }: { sentence: TaskSentence }) {
-  return (
-    <li data-tone={tone}>
-      <strong>{task}</strong>
-      {text.slice(task.length)}
-    </li>
-  );
-}
 
 /** An ended run beside the same one with another method. If there is none yet, offers to train that, on the spot. */
 function Comparison({ results, run }: { results: Results; run: string }) {
