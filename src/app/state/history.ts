@@ -21,7 +21,7 @@ import { MOST_NAME, MOST_NOTES } from '../../run/settings/results-bounds.ts';
 import { countsByOwnScores } from '../../tasks/forms.ts';
 import { RunSettingsSchema } from '../../run/settings/settings.ts';
 import type { PageRun } from './run-state.ts';
-import { matrixOf, measuresIn, type ScoreView } from './scores.ts';
+import { measuresIn, type ScoreView } from './scores.ts';
 
 const same = (a: string, b: string): boolean => a.localeCompare(b, 'en', { sensitivity: 'accent' }) === 0;
 
@@ -185,7 +185,7 @@ export function summaryOf(results: Results, resultsBytes: number | null = null):
 }
 
 function mainOf(results: Results): NonNullable<RunSummary['main']> {
-  const { measures, isLoss } = measuresIn(matrixOf(results, 'main'), results.tasks, 'main');
+  const { measures, isLoss } = measuresIn(results, 'main');
   return { measures, isLoss };
 }
 

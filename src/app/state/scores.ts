@@ -1,10 +1,7 @@
-import { type AccuracyMatrix, measuredBy, measuresOf } from '../../run/results/measures.ts';
+import { type AccuracyMatrix, firstRounds, measuredBy, measuresOf } from '../../run/results/measures.ts';
 import type { Measures, Results, TaskReport } from '../../run/results/results.ts';
 import { isScoredBy, isShare, mainScore, type Score, SCORES } from '../../tasks/forms.ts';
 import { NONE, percent, points } from '../ui/format.ts';
-
-/** The matrix before a run. */
-const UNMEASURED: AccuracyMatrix = [];
 
 /**
  * The last round whose own task has been tested. That test is the last of its learned tasks, so the measures can be
@@ -51,9 +48,9 @@ export const scoresOf = (tasks: readonly Scored[]): Score[] =>
 export const scoreIn = (view: ScoreView, task: Scored = {}): Score =>
   view === 'main' || (!isLearned(task) && !isScoredBy(task, view)) ? mainScore(task) : view;
 
-/** The matrix of a view: each task's main score, or one score for all. */
+/** The matrix of a view: each task's main score, or one score for all; empty before a run. */
 export function matrixOf(results: Results | null, view: ScoreView): AccuracyMatrix {
-  if (results === null) return UNMEASURED;
+  if (results === null) return [];
   const { accuracy, tasks } = results;
   return accuracy.exact.map((row, round) => row.map((_, j) => accuracy[scoreIn(view, tasks[j])]?.[round]?.[j] ?? null));
 }
@@ -77,13 +74,18 @@ export function sharesOf(results: Results, view: ScoreView): { matrix: AccuracyM
   return { matrix, ranked: tasks.flatMap((task, j) => (isLearned(task) && scores[j] === 'ranked' ? [task.name] : [])) };
 }
 
-/** The measures of a view, and what their means leave out or mix, in a sentence; null if all is of one kind. */
+/**
+ * The measures of a run in a view, and what their means leave out or mix, in a sentence; null if all is of one kind.
+ *
+ * @param rounds how many rounds count, from the first; all by default.
+ */
 export function measuresIn(
-  matrix: AccuracyMatrix,
-  all: readonly TaskReport[],
+  results: Results | null,
   view: ScoreView,
+  rounds = Infinity,
 ): { measures: Measures; isLoss: boolean; note: string | null } {
-  const tasks = all.filter(isLearned);
+  const matrix = firstRounds(matrixOf(results, view), rounds);
+  const tasks = (results?.tasks ?? []).slice(0, rounds).filter(isLearned);
   if (view !== 'main') {
     const by = measuredBy(tasks, view);
     const left = tasks.length - by.columns.length;

@@ -3,7 +3,7 @@ import { methodTitle, planOf } from '../../../methods/registry.ts';
 import { type WatchedSum, watchedSums } from '../../../run/results/known-before.ts';
 import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
 import { usePageState } from '../../state/page-context.tsx';
-import { changeText, matrixOf, measuresIn, SCORE_NAMES, scoreText } from '../../state/scores.ts';
+import { changeText, measuresIn, SCORE_NAMES, scoreText } from '../../state/scores.ts';
 import { listed } from '../../state/story.ts';
 import { NONE } from '../../ui/format.ts';
 import { withTerms } from '../../ui/terms.tsx';
@@ -109,7 +109,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
               <td>{needsBriefly(planOf(settings.method))}</td>
               <td className="cut">{seedRanges(runs.map(({ seed }) => seed))}</td>
               {MEASURES.map(({ measure, isDifference }) => {
-                const all = runs.map(({ results }) => measuresIn(matrixOf(results, score), results.tasks, score));
+                const all = runs.map(({ results }) => measuresIn(results, score));
                 const values = all.map(({ measures }) => measures[measure]);
                 return (
                   <td key={measure} className="number">

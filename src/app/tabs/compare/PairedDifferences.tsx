@@ -13,7 +13,7 @@ import {
 import { pText } from '../../../run/results/study-report.ts';
 import { TEST_COLUMNS, testsOf, texTable } from '../../../run/results/tables.ts';
 import { usePageState } from '../../state/page-context.tsx';
-import { changeText, matrixOf, measuresIn, type ScoreView } from '../../state/scores.ts';
+import { changeText, measuresIn, type ScoreView } from '../../state/scores.ts';
 import { Choice } from '../../ui/controls.tsx';
 import { download } from '../../ui/download.ts';
 import { PlainTable, Section } from '../../ui/blocks.tsx';
@@ -36,7 +36,7 @@ type Run = SettingsGroup['runs'][number];
 const orderOf = ({ results }: Run): string => results.settings.order.join(', ');
 
 function averageOf({ results }: Run, score: ScoreView): { value: number | null; isLoss: boolean } {
-  const { measures, isLoss } = measuresIn(matrixOf(results, score), results.tasks, score);
+  const { measures, isLoss } = measuresIn(results, score);
   return { value: measures.averagePerformance, isLoss };
 }
 
@@ -96,7 +96,7 @@ export function measuresTex(groups: readonly SettingsGroup[], score: ScoreView):
     name,
     ...names.map((measure) => {
       const values = runs.flatMap(({ seed, results }): Difference[] => {
-        const { measures, isLoss } = measuresIn(matrixOf(results, score), results.tasks, score);
+        const { measures, isLoss } = measuresIn(results, score);
         const value = measures[measure];
         return value === null ? [] : [{ seed, order: 0, value: isLoss ? value : 100 * value }];
       });

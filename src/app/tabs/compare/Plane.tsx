@@ -3,7 +3,7 @@ import { axisOver, LETTER } from '../../../charts/axis.ts';
 import { type Chart, svgNode } from '../../../charts/chart.ts';
 import { Figure, methodColor } from '../../charts/Figure.tsx';
 import { usePageState } from '../../state/page-context.tsx';
-import { matrixOf, measuresIn } from '../../state/scores.ts';
+import { measuresIn } from '../../state/scores.ts';
 import { percent, points } from '../../ui/format.ts';
 import { Section } from '../../ui/blocks.tsx';
 import type { SettingsGroup } from './settings-groups.ts';
@@ -103,7 +103,7 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
   const left: string[] = [];
   const dots = groups.flatMap(({ name: label, settings, runs }) =>
     runs.flatMap(({ key, name, results }, i): Dot[] => {
-      const { measures, isLoss } = measuresIn(matrixOf(results, score), results.tasks, score);
+      const { measures, isLoss } = measuresIn(results, score);
       const { justLearned, backwardTransfer } = measures;
       if (isLoss || justLearned === null || backwardTransfer === null) {
         left.push(name);

@@ -4,7 +4,7 @@ import { testedTasks } from '../../../run/settings/settings.ts';
 import { DOT } from '../../../charts/chart.ts';
 import { Figure, type RoundPoint, roundsChart } from '../../charts/Figure.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import { matrixOf, measuresIn, scoreIn, scoreText } from '../../state/scores.ts';
+import { measuresIn, scoreIn, scoreText } from '../../state/scores.ts';
 import { Section } from '../../ui/blocks.tsx';
 import { accuracyCurve, generalTextCurve, lineNumbers, overlayLines, performanceCurve, spaceCurve } from './curves.ts';
 import type { SettingsGroup } from './settings-groups.ts';
@@ -16,9 +16,7 @@ interface Props {
 /** AP over the rounds. */
 export function PerformanceOverlay({ groups }: Props) {
   const score = usePageState(({ view }) => view.score);
-  const isLoss = groups.every(({ runs }) =>
-    runs.every(({ results }) => measuresIn(matrixOf(results, score), results.tasks, score).isLoss),
-  );
+  const isLoss = groups.every(({ runs }) => runs.every(({ results }) => measuresIn(results, score).isLoss));
   return (
     <RoundOverlay
       groups={groups}

@@ -27,7 +27,7 @@ export function lossCurve({ curves }: Pick<Results, 'curves'>, weight: number): 
 
 /** AP over the rounds: after round t, the mean accuracy over the tasks learned so far. */
 export const performanceCurve = (results: Results, score: ScoreView): RoundPoint[] =>
-  measuresIn(matrixOf(results, score), results.tasks, score).measures.averagePerformanceCurve.map((y, i) => ({
+  measuresIn(results, score).measures.averagePerformanceCurve.map((y, i) => ({
     x: i + 1,
     y,
   }));

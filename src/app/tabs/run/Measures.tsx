@@ -1,4 +1,3 @@
-import { firstRounds } from '../../../run/results/measures.ts';
 import type { Measures as RunMeasures } from '../../../run/results/results.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, roundsTested, scoreText } from '../../state/scores.ts';
@@ -95,11 +94,9 @@ function textOf(sign: Measure['sign'], value: number | null, isLoss: boolean): s
 export function Measures() {
   const results = usePageState(({ run }) => run.results);
   const view = usePageState((state) => state.view.score);
-  const matrix = matrixOf(results, view);
-  const reports = results?.tasks ?? [];
   const tasks = results?.settings.order.length ?? 0;
-  const tested = roundsTested(matrix);
-  const { measures, isLoss, note: over } = measuresIn(firstRounds(matrix, tested), reports.slice(0, tested), view);
+  const tested = roundsTested(matrixOf(results, view));
+  const { measures, isLoss, note: over } = measuresIn(results, view, tested);
   return (
     <Section
       level={3}

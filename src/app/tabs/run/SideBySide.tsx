@@ -8,7 +8,7 @@ import { Figure, methodColor, roundsChart } from '../../charts/Figure.tsx';
 import { Pictured } from '../../charts/save.tsx';
 import { runKey, type RunSummary } from '../../state/history.ts';
 import { usePageState } from '../../state/page-context.tsx';
-import { matrixOf, measuresIn, scoreText } from '../../state/scores.ts';
+import { measuresIn, scoreText } from '../../state/scores.ts';
 import { listed } from '../../state/story.ts';
 import { whole } from '../../ui/format.ts';
 import { MatrixFigure } from './Accuracy.tsx';
@@ -59,7 +59,7 @@ export function besideStory(one: Results, other: Results): string[] {
   const [plain, guarded] = one.settings.method.name === PLAIN ? [one, other] : [other, one];
   const [a, b] = [plain, guarded].map((results) => ({
     name: results.settings.method.name,
-    ...measuresIn(matrixOf(results, 'main'), results.tasks, 'main'),
+    ...measuresIn(results, 'main'),
   }));
   const score = a.isLoss ? 'loss' : 'exact';
   const unit = a.isLoss ? ' a token' : ' %';
@@ -140,7 +140,7 @@ export function SideBySide({ results, other }: { results: Results; other: Result
 function Courses({ both }: { both: readonly Results[] }) {
   const sides = both.map((results) => ({
     name: results.settings.method.name,
-    ...measuresIn(matrixOf(results, 'main'), results.tasks, 'main'),
+    ...measuresIn(results, 'main'),
   }));
   const isLoss = sides.every((side) => side.isLoss);
   const curves = sides.map(({ name, measures }) => ({ name, values: measures.averagePerformanceCurve }));

@@ -52,7 +52,7 @@ test('shows the own score of a watched task in every view, beside the learned ta
   const matrix = matrixOf(results, 'ranked');
   expect(matrix.map((row) => row[2])).toEqual([0.712, 0.7, 0.698]);
   expect(matrix[2]?.slice(0, 2)).toEqual(results.accuracy.ranked[2]?.slice(0, 2));
-  const { measures, note } = measuresIn(matrixOf(results, 'main'), tasks, 'main');
+  const { measures, note } = measuresIn(results, 'main');
   expect(measures).toEqual(results.measures.exact);
   expect(note).toBeNull();
 });
