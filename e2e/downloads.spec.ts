@@ -7,7 +7,7 @@ import type { RunEvent } from '../src/run/events/events.ts';
 import type { Results } from '../src/run/results/results.ts';
 import { promptOfPrediction, readPredictions, type Prediction } from '../src/run/files/predictions.ts';
 import { runProgram } from './support/program-page.ts';
-import { unzipped } from './support/unzipped.ts';
+import { unzipped } from './support/downloads.ts';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
 const CHOICE = { method: 'gorp', trainExamples: 30, testExamples: 3, batchSize: 1 };

@@ -9,7 +9,7 @@ import { tinyLlamaGguf } from '../src/testing/gguf-of.ts';
 import { violations } from './support/access.ts';
 import { dropFromDisk } from './support/drop.ts';
 import { damageChunk, storedWeights } from './support/stored.ts';
-import { unzipped } from './support/unzipped.ts';
+import { unzipped } from './support/downloads.ts';
 import { choose, downloadResults, openWorkbench, shownError, start, waitForStatus } from './support/workbench.ts';
 
 const REPO = 'some-org/tiny-t5';

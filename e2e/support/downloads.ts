@@ -1,11 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { expect, type Page } from '@playwright/test';
+import { unzipSync } from 'fflate';
 import Papa from 'papaparse';
 
 /** Starts a download by `click` and reads the file. */
 export async function savedBy(page: Page, click: () => Promise<void>): Promise<{ name: string; bytes: Buffer }> {
   const [download] = await Promise.all([page.waitForEvent('download'), click()]);
   return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+}
+
+/** Presses a button that ends in a download, and unpacks the zip. */
+export async function unzipped(page: Page, button: string): Promise<Record<string, Uint8Array>> {
+  const { bytes } = await savedBy(page, () => page.getByTestId(button).click());
+  return unzipSync(new Uint8Array(bytes));
 }
 
 /** The numbers of a chart from its CSV: a record per row, keyed by column name. */

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BrowserContext, Page } from '@playwright/test';
+import { type LocalServer, serveLocally } from '../../src/testing/local-server.ts';
 
 const PACKAGES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const PROGRAM = '/program.mjs';
@@ -51,24 +50,23 @@ export async function runProgram(context: BrowserContext, folder: string, progra
   const reported: string[] = [];
   const broken = new Promise<never>((_, reject) => page.on('pageerror', reject));
   page.on('console', (message) => message.type() === 'log' && reported.push(message.text()));
-  await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
+  await page.goto(server.url);
   await Promise.race([page.waitForFunction(() => document.title === 'Done', null, { timeout: 60_000 }), broken]);
   const close = async (): Promise<void> => {
     await page.close();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    await server.close();
   };
   return { page, reported, close };
 }
 
-async function serve(folder: string, program: string): Promise<Server> {
+function serve(folder: string, program: string): Promise<LocalServer> {
   const contentOf = (path: string): Promise<string | Buffer> => {
     if (path === '/') return Promise.resolve(HTML);
     if (path === PROGRAM) return Promise.resolve(program);
     const packages = '/packages/';
     return readFile(path.startsWith(packages) ? join(PACKAGES, path.slice(packages.length)) : join(folder, path));
   };
-  const server = createServer(({ url = '/' }, response) => {
+  return serveLocally(({ url = '/' }, response) => {
     const path = normalize(decodeURIComponent(new URL(url, 'http://localhost').pathname));
     contentOf(path).then(
       (content) => {
@@ -81,6 +79,4 @@ async function serve(folder: string, program: string): Promise<Server> {
       () => response.writeHead(404).end(),
     );
   });
-  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
-  return server;
 }

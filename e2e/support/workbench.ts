@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { expect, type Page } from '@playwright/test';
 import * as v from 'valibot';
 import { type Results, ResultsSchema } from '../../src/run/results/results.ts';
 import type { RunStatus } from '../../src/app/state/run-state.ts';
+import { savedBy } from './downloads.ts';
 
 /** Settings of a run as they are entered on the page: two tasks, gloss and field. */
 export interface Choice {
@@ -101,9 +101,8 @@ export async function downloadResults(page: Page): Promise<{ name: string; resul
   // By the keyboard: the notice of a run that was just stopped comes a moment later, and moves the button.
   const button = page.getByTestId('download-results');
   await expect(button).toBeEnabled();
-  const [download] = await Promise.all([page.waitForEvent('download'), button.press('Enter')]);
-  const text = await readFile(await download.path(), 'utf8');
-  return { name: download.suggestedFilename(), results: v.parse(ResultsSchema, JSON.parse(text)) };
+  const { name, bytes } = await savedBy(page, () => button.press('Enter'));
+  return { name, results: v.parse(ResultsSchema, JSON.parse(bytes.toString('utf8'))) };
 }
 
 /**

@@ -12,7 +12,7 @@ import {
   waitForStatus,
   waitForStep,
 } from '../../e2e/support/workbench.ts';
-import { unzipped } from '../../e2e/support/unzipped.ts';
+import { unzipped } from '../../e2e/support/downloads.ts';
 import { ordersFolder, roundFolder } from '../../src/run/files/layout.ts';
 import { projectRoot } from '../../tools/setup/process.ts';
 import { requireBrowser } from '../../tools/test/browser.ts';
