@@ -43,20 +43,6 @@ export interface CompareState {
   readonly problem: ErrorReport | null;
 }
 
-const NOTHING_COMPARED: CompareState = {
-  ticked: [],
-  opened: new Map(),
-  by: 'setting',
-  band: 'deviation',
-  task: null,
-  logLoss: false,
-  logSteps: false,
-  zipping: null,
-  reading: null,
-  report: null,
-  problem: null,
-};
-
 /** The full results read so far, in the order the runs were ticked. */
 export const comparedResults = ({ ticked, opened }: Pick<CompareState, 'ticked' | 'opened'>): Results[] =>
   ticked.map((key) => opened.get(key)).filter((results) => results !== undefined);
@@ -66,7 +52,21 @@ export interface CompareSlice {
   readonly compare: CompareState;
 }
 
-export const compareSlice: CompareSlice = { compare: NOTHING_COMPARED };
+export const compareSlice: CompareSlice = {
+  compare: {
+    ticked: [],
+    opened: new Map(),
+    by: 'setting',
+    band: 'deviation',
+    task: null,
+    logLoss: false,
+    logSteps: false,
+    zipping: null,
+    reading: null,
+    report: null,
+    problem: null,
+  },
+};
 
 /** Names of the results files of runs; runs of one method and minute are numbered. */
 export function fileNames(runs: readonly Pick<RunSummary, 'settings' | 'startedAt'>[]): string[] {

@@ -52,19 +52,16 @@ interface BenchState {
   readonly measurement: Measurement | null;
 }
 
-const NOTHING_MEASURED: BenchState = {
-  abilities: null,
-  abilitiesProblem: null,
-  measurement: null,
-};
-
 /** The device that a run would use, what it can do, and its measurement. */
 export interface DeviceSlice {
   readonly deviceFound: DeviceState;
   readonly bench: BenchState;
 }
 
-export const deviceSlice: DeviceSlice = { deviceFound: DETECTING, bench: NOTHING_MEASURED };
+export const deviceSlice: DeviceSlice = {
+  deviceFound: DETECTING,
+  bench: { abilities: null, abilitiesProblem: null, measurement: null },
+};
 
 const OPENING: Measurement = {
   status: 'opening',

@@ -244,9 +244,9 @@ export function browserHistory(): RunHistory {
     } catch (thrown) {
       if (!isQuota(thrown)) throw thrown;
       const [earlier] = await getMany<unknown>([RESULTS + key], store());
-      if (earlier !== undefined) throw noRoomForRest(packed.length, thrown);
+      if (earlier !== undefined) throw noRoom(packed.length, RESUMED, thrown);
       await setMany([[key, { ...summary, resultsBytes: null }]], store());
-      throw noRoom(packed.length, thrown);
+      throw noRoom(packed.length, 'its losses, matrices and spaces are', thrown);
     }
     return key;
   };
@@ -297,20 +297,14 @@ const entriesOf = (key: string, summary: RunSummary, packed: Uint8Array): [strin
   [key, summary],
 ];
 
+const RESUMED = 'it stores them as they were before the run resumed, and what came after is';
+
 const isQuota = (thrown: unknown): boolean => thrown instanceof DOMException && thrown.name === 'QuotaExceededError';
 
-const noRoom = (bytes: number, cause: unknown): GorpError =>
+const noRoom = (bytes: number, lost: string, cause: unknown): GorpError =>
   new GorpError(
     'store/quota',
-    `The browser has no room for the results of this run (${formatBytes(bytes)}): its losses, matrices and spaces are lost when the page closes.`,
-    'Download the results now. Forget runs, remove models or free disk space before the next run.',
-    { cause },
-  );
-
-const noRoomForRest = (bytes: number, cause: unknown): GorpError =>
-  new GorpError(
-    'store/quota',
-    `The browser has no room for the results of this run (${formatBytes(bytes)}): it stores them as they were before the run resumed, and what came after is lost when the page closes.`,
+    `The browser has no room for the results of this run (${formatBytes(bytes)}): ${lost} lost when the page closes.`,
     'Download the results now. Forget runs, remove models or free disk space before the next run.',
     { cause },
   );

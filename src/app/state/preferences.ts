@@ -6,17 +6,13 @@ import type { RunSettings } from '../../run/settings/settings.ts';
 import { readItem, writeItem } from './stored-items.ts';
 
 /** `system` follows prefers-color-scheme. */
-export type Theme = 'system' | 'light' | 'dark';
+const THEMES = ['system', 'light', 'dark'] as const;
+export type Theme = (typeof THEMES)[number];
 
 const THEME_KEY = 'gorp-web-theme';
 
-const isTheme = (text: string | null): text is Theme => text === 'system' || text === 'light' || text === 'dark';
-
 /** The theme stored in this browser. */
-export function storedTheme(): Theme {
-  const text = readItem(THEME_KEY);
-  return isTheme(text) ? text : 'system';
-}
+export const storedTheme = (): Theme => THEMES.find((theme) => theme === readItem(THEME_KEY)) ?? 'system';
 
 /** Sets the theme on the document, where the style sheet reads it, and stores it for the next visit. */
 export function applyTheme(theme: Theme): void {

@@ -280,11 +280,10 @@ const textsOf = ({ draft, userTasks }: SetUpSlice & TasksSlice): readonly unknow
 };
 
 /** The parts of the state that the lengths depend on. */
-const basisOf = ({ draft, access, userTasks, models }: SetUpSlice & TasksSlice & ModelsSlice): readonly unknown[] => {
-  const { sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed } = draft.training;
-  const training = [sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed];
-  const settings = JSON.stringify([draft.model, draft.tasks, draft.order, draft.watch, training]);
-  return [settings, access, userTasks, models.removals];
+const basisOf = (state: SetUpSlice & TasksSlice & ModelsSlice): readonly unknown[] => {
+  const { sourceLength, targetLength, promptForm } = state.draft.training;
+  const lengths = JSON.stringify([sourceLength, targetLength, promptForm]); // an empty number is NaN, which equals none
+  return [...textsOf(state), lengths, state.access, state.models.removals];
 };
 
 export function createLengthCounter(store: Store, ask: AskForLengths): LengthCounter {
