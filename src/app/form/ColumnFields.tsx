@@ -110,20 +110,14 @@ export function LabelDoubts({ doubts, relabel, onChange }: DoubtsProps) {
   );
 }
 
-const FORMS: readonly { form: TaskForm; text: string }[] = [
-  { form: 'labels', text: 'Labels' },
-  { form: 'free', text: 'Free text' },
-  { form: 'chat', text: 'Conversations' },
-  { form: 'text', text: 'Plain text' },
-];
-const NONE = '';
-/** The content of a column, by form. */
-const TEXT: Readonly<Record<TaskForm, string>> = {
-  labels: 'Text',
-  free: 'Text',
-  chat: 'Conversation',
-  text: 'Text',
+/** The forms of answers, and what their column of texts holds. */
+const FORMS: Readonly<Record<TaskForm, { name: string; holds: string }>> = {
+  labels: { name: 'Labels', holds: 'Text' },
+  free: { name: 'Free text', holds: 'Text' },
+  chat: { name: 'Conversations', holds: 'Conversation' },
+  text: { name: 'Plain text', holds: 'Text' },
 };
+const NONE = '';
 
 interface Props {
   value: Columns;
@@ -153,13 +147,17 @@ export function ColumnFields({ value, columns, onChange }: Props) {
   return (
     <>
       <Choice label="Answers" value={form} onChange={(next) => reform(next as TaskForm)}>
-        {FORMS.map((one) => (
-          <option key={one.form} value={one.form}>
-            {one.text}
+        {Object.entries(FORMS).map(([one, { name }]) => (
+          <option key={one} value={one}>
+            {name}
           </option>
         ))}
       </Choice>
-      <Choice label={TEXT[form]} value={textColumn} onChange={(column) => onChange({ ...value, textColumn: column })}>
+      <Choice
+        label={FORMS[form].holds}
+        value={textColumn}
+        onChange={(column) => onChange({ ...value, textColumn: column })}
+      >
         {options}
       </Choice>
       {isAnswered && columns.length > 2 && (

@@ -96,6 +96,16 @@ function ImportForm({ file }: { file: OpenedFile }) {
     'aria-invalid': key === 'name' ? nameTaken !== undefined : issues.has(key),
     'aria-describedby': `${id}-${key}-help`,
   });
+  const numberField = (key: 'testShare' | 'seed', step: string) => (
+    <input
+      {...field(key)}
+      className={styles.number}
+      type="number"
+      step={step}
+      value={Number.isNaN(spec[key]) ? '' : spec[key]}
+      onChange={({ target }) => change({ [key]: target.valueAsNumber })}
+    />
+  );
   const help = (key: keyof TaskSpec, text: string) => {
     const issue = key === 'name' ? nameTaken : issues.get(key);
     return (
@@ -225,27 +235,13 @@ function ImportForm({ file }: { file: OpenedFile }) {
           </select>
           {help('score', 'Shown for the task in charts and means. All of its scores are measured.')}
           <label htmlFor={`${id}-testShare`}>Test share</label>
-          <input
-            {...field('testShare')}
-            className={styles.number}
-            type="number"
-            step="any"
-            value={Number.isNaN(spec.testShare) ? '' : spec.testShare}
-            onChange={({ target }) => change({ testShare: target.valueAsNumber })}
-          />
+          {numberField('testShare', 'any')}
           {help(
             'testShare',
             `Drawn at random${form === 'labels' ? ' from each label' : ''}, never trained on; equal texts stay together.`,
           )}
           <label htmlFor={`${id}-seed`}>Seed of the split</label>
-          <input
-            {...field('seed')}
-            className={styles.number}
-            type="number"
-            step="1"
-            value={Number.isNaN(spec.seed) ? '' : spec.seed}
-            onChange={({ target }) => change({ seed: target.valueAsNumber })}
-          />
+          {numberField('seed', '1')}
           {help('seed', 'Same file and seed, same split.')}
         </div>
         {problem !== null && (

@@ -1,4 +1,4 @@
-import { Fragment, useId, useState } from 'react';
+import { Fragment, useState } from 'react';
 import { GGUF_DTYPES, GGUF_WORDS, type GgufDtype, sameAnswersText } from '../../../gguf/names.ts';
 import { DTYPE_WORDS, ONNX_DTYPES, type OnnxDtype } from '../../../onnx/dtypes.ts';
 import { ancestorsOf, type ModelSummary, taughtName } from '../../../run/files/model-line.ts';
@@ -32,17 +32,13 @@ interface Props<Dtype extends string> {
 /** Exports the merged model in a format, with the chosen weight format. */
 function ExportButton<Dtype extends string>(props: Props<Dtype>) {
   const { id, title, label, words, options, isDisabled, dtype, choose, save } = props;
-  const menu = useId();
   return (
     <>
       <button type="button" data-testid={`download-${id}`} disabled={isDisabled} onClick={save}>
         {title}
       </button>
-      <label className="hidden-visually" htmlFor={menu}>
-        {label}
-      </label>
       <select
-        id={menu}
+        aria-label={label}
         data-testid={`${id}-dtype`}
         disabled={isDisabled}
         value={dtype}

@@ -18,12 +18,8 @@ import { withTerms } from '../../ui/terms.tsx';
 import { visibleText } from '../../../base/visible.ts';
 import styles from './results.module.css';
 
-/** Measures that the table of runs can show, each in a column. */
-const RUN_COLUMNS = ['AP', 'Just learned', 'BWT', 'Forgetting', 'FWT', 'General text'] as const;
-type RunColumn = (typeof RUN_COLUMNS)[number];
-
-/** The names of the columns, in the terms of the field. */
-const COLUMN_NAMES: Readonly<Record<RunColumn, string>> = {
+/** Measures that the table of runs can show, each in a column, and their names in the terms of the field. */
+const COLUMN_NAMES = {
   AP: 'Average (AP)',
   'Just learned': 'Just learned',
   BWT: 'Change since learned (BWT)',
@@ -31,6 +27,8 @@ const COLUMN_NAMES: Readonly<Record<RunColumn, string>> = {
   FWT: 'Head start (FWT)',
   'General text': 'General text',
 };
+type RunColumn = keyof typeof COLUMN_NAMES;
+const RUN_COLUMNS = Object.keys(COLUMN_NAMES) as RunColumn[];
 
 /** The words of a screen reader for a run: its name, or what it learned, method and time. */
 const calledRun = (run: RunSummary): string =>

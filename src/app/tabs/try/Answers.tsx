@@ -6,7 +6,7 @@ import type { Preparation, TriedAnswer } from '../../../worker/try/messages.ts';
 import { LongText, MarkedText } from '../../shared/Examples.tsx';
 import type { Playground } from '../../state/playground.ts';
 import { type AnswerState, type Asked, headed, rightAnswer } from '../../state/try-state.ts';
-import { Filled } from '../../ui/blocks.tsx';
+import { ErrorLine, Filled } from '../../ui/blocks.tsx';
 import styles from './try.module.css';
 
 /** The probability of an answer, as a bar. */
@@ -135,11 +135,7 @@ function AnswerText({ state, right = [] }: { state: AnswerState; right?: readonl
         </>
       );
     case 'failed':
-      return (
-        <p className="about bad wrap">
-          {state.error.message} {state.error.nextStep} <code>{state.error.code}</code>
-        </p>
-      );
+      return <ErrorLine error={state.error} isNew={false} />;
     case 'writing':
       return (
         <p className={styles.text} data-testid="answer-text">

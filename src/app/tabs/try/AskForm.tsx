@@ -144,15 +144,11 @@ function Rounds({ playground, run, isLocked, asked }: RoundsProps) {
 /** The system prompt, sent before the conversation. It may change between turns. */
 function SystemField({ playground }: { playground: Playground }) {
   const { form } = useStore(playground.store);
-  const field = useId();
   return (
     <details className={`small ${styles.system}`} open={form.system !== ''}>
       <summary>System prompt</summary>
-      <label className="hidden-visually" htmlFor={field}>
-        System prompt
-      </label>
       <textarea
-        id={field}
+        aria-label="System prompt"
         data-testid="try-system"
         rows={2}
         placeholder="How the assistant should answer; may stay empty"
@@ -165,7 +161,6 @@ function SystemField({ playground }: { playground: Playground }) {
 
 function QuestionField({ playground, run }: { playground: Playground; run: TriedRun }) {
   const { form } = useStore(playground.store);
-  const field = useId();
   const isTemplated = run.settings.training.promptForm === 'chat';
   const { label, rows, placeholder, value, edit } = {
     task: {
@@ -193,24 +188,19 @@ function QuestionField({ playground, run }: { playground: Playground; run: Tried
     },
   }[form.kind];
   return (
-    <>
-      <label className="hidden-visually" htmlFor={field}>
-        {label}
-      </label>
-      <textarea
-        id={field}
-        data-testid="try-text"
-        rows={rows}
-        placeholder={placeholder}
-        value={value}
-        onChange={({ target }) => edit(target.value)}
-        onKeyDown={(event) => {
-          if (form.kind !== 'chat' || event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
-          event.preventDefault();
-          event.currentTarget.form?.requestSubmit();
-        }}
-      />
-    </>
+    <textarea
+      aria-label={label}
+      data-testid="try-text"
+      rows={rows}
+      placeholder={placeholder}
+      value={value}
+      onChange={({ target }) => edit(target.value)}
+      onKeyDown={(event) => {
+        if (form.kind !== 'chat' || event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+        event.preventDefault();
+        event.currentTarget.form?.requestSubmit();
+      }}
+    />
   );
 }
 
