@@ -1,5 +1,5 @@
 import { type ErrorReport, GorpError } from '../../base/errors.ts';
-import { deviation, mean, studentHalfWidth } from '../../base/statistics.ts';
+import { deviation, studentHalfWidth } from '../../base/statistics.ts';
 import type { Results } from '../../run/results/results.ts';
 import type { StudyReport } from '../../run/results/study-report.ts';
 import { download, resultsFileName, resultsText } from '../ui/download.ts';
@@ -7,9 +7,6 @@ import { type OutputFile, textFile, within } from '../../weights/exports/output-
 import { type HistorySlice, noResults, runKey, type RunSummary } from './history.ts';
 import { isReport, runsIn } from './results-file.ts';
 import { showingProblem, type StoreOf } from './slice.ts';
-
-/** Mean of numbers; null if there are none. */
-export const meanOf = (values: readonly number[]): number | null => (values.length === 0 ? null : mean(values));
 
 /** Meaning of a band over seeds: the standard deviation of the runs, or the 95 % interval of the mean. */
 export type Band = 'deviation' | 'interval';

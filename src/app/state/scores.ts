@@ -1,7 +1,14 @@
+import { mean } from '../../base/statistics.ts';
 import { type AccuracyMatrix, firstRounds, measuredBy, measuresOf } from '../../run/results/measures.ts';
 import type { Measures, Results, TaskReport } from '../../run/results/results.ts';
 import { isScoredBy, isShare, mainScore, type Score, SCORES } from '../../tasks/forms.ts';
 import { NONE, percent, points } from '../ui/format.ts';
+
+/** Mean of the known values; null if there are none. */
+export function meanOf(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : mean(known);
+}
 
 /**
  * The last round whose own task has been tested. That test is the last of its learned tasks, so the measures can be

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { deviation } from '../../base/statistics.ts';
-import { halfWidth, meanOf } from './compare.ts';
+import { halfWidth } from './compare.ts';
+import { meanOf } from './scores.ts';
 
 describe('statistics over seeds', () => {
   it('compute the sample standard deviation', () => {

@@ -39,7 +39,7 @@ export interface TaskActions {
   /** Reads what earlier visits stored. */
   load(): Promise<void>;
   /** Takes a folder of published benchmarks, a folder of texts, an order file with its data files, or a file of examples. */
-  give(files: readonly GivenFile[] | Promise<readonly GivenFile[]>): Promise<void>;
+  give(files: readonly GivenFile[]): Promise<void>;
   /** The splits of a data set on the hub; null after a failure. */
   listHub(name: string): Promise<HubDataset | null>;
   /** Opens the first rows of a split. */
@@ -171,7 +171,7 @@ export function createTaskActions(
 
   return {
     load: () => guarded(refresh),
-    give: (files) => guarded(async () => give(await files)),
+    give: (files) => guarded(() => give(files)),
     listHub: async (name) => {
       let found: HubDataset | null = null;
       await guarded(async () => void (found = await call('listHub', { name, access: getState().access.hub })));

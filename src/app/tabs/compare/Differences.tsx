@@ -1,9 +1,9 @@
 import { needsBriefly } from '../../../methods/parts/method.ts';
 import { methodTitle, planOf } from '../../../methods/registry.ts';
 import { type WatchedSum, watchedSums } from '../../../run/results/known-before.ts';
-import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
+import { type Band, type CompareState, halfWidth } from '../../state/compare.ts';
 import { usePageState } from '../../state/page-context.tsx';
-import { changeText, measuresIn, SCORE_NAMES, scoreText } from '../../state/scores.ts';
+import { changeText, meanOf, measuresIn, SCORE_NAMES, scoreText } from '../../state/scores.ts';
 import { listed } from '../../state/story.ts';
 import { NONE } from '../../ui/format.ts';
 import { withTerms } from '../../ui/terms.tsx';
@@ -38,10 +38,9 @@ function independent(
   values: readonly (number | null)[],
 ): readonly (number | null)[] {
   if (by !== 'orders') return values;
-  return [...new Set(runs.map(({ seed }) => seed))].map((seed) => {
-    const own = values.filter((_, i) => runs[i].seed === seed);
-    return meanOf(own.filter((value) => value !== null));
-  });
+  return [...new Set(runs.map(({ seed }) => seed))].map((seed) =>
+    meanOf(values.filter((_, i) => runs[i].seed === seed)),
+  );
 }
 
 type Measure = 'averagePerformance' | 'justLearned' | 'backwardTransfer' | 'forgetting';

@@ -6,8 +6,8 @@ import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
 import type { ChartNumbers } from '../../charts/save.tsx';
 import { drawnIndices, lineStyles, lossColumns, type RoundPoint, withGaps } from '../../charts/Figure.tsx';
-import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
-import { matrixOf, measuresIn, type ScoreView } from '../../state/scores.ts';
+import { type Band, type CompareState, halfWidth } from '../../state/compare.ts';
+import { matrixOf, meanOf, measuresIn, type ScoreView } from '../../state/scores.ts';
 import type { SettingsGroup } from './settings-groups.ts';
 
 /** A point of a mean over runs, with a band around it if there are at least two runs. */

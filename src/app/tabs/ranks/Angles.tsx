@@ -3,7 +3,8 @@ import { Figure } from '../../charts/Figure.tsx';
 import { HeatFigure, SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePage } from '../../state/page-context.tsx';
 import { Section } from '../../ui/blocks.tsx';
-import { chanceAngle, degrees, knownMean, shortName, type TensorRow } from './ranks.ts';
+import { meanOf } from '../../state/scores.ts';
+import { chanceAngle, degrees, shortName, type TensorRow } from './ranks.ts';
 import styles from './ranks.module.css';
 
 interface Props {
@@ -159,7 +160,7 @@ function AngleList({ row, round, order }: Pick<Props, 'row' | 'round' | 'order'>
               rows: () =>
                 angles.map(({ cosines }, i) => [
                   names[i],
-                  (knownMean(cosines) ?? 0).toFixed(3),
+                  (meanOf(cosines) ?? 0).toFixed(3),
                   cosines.map((cosine) => degrees(cosine).toFixed(1)).join(', '),
                 ]),
               file: 'angles',

@@ -1,6 +1,7 @@
 import { groupedBy } from '../../../base/statistics.ts';
 import { whole } from '../../ui/format.ts';
-import { inWords, knownMean, shortName, type TensorRow } from './ranks.ts';
+import { meanOf } from '../../state/scores.ts';
+import { inWords, shortName, type TensorRow } from './ranks.ts';
 
 /** With more tensors than this, the map starts folded. */
 const MOST_UNFOLDED = 32;
@@ -130,9 +131,9 @@ function lineOf(key: string, kind: MapLine['kind'], name: string, rows: readonly
     const spaces = rows.map((row) => row.rounds[i]).filter((space) => space !== undefined);
     if (spaces.length === 0) return null;
     return {
-      added: knownMean(spaces.map(({ added }) => added)) ?? 0,
-      total: knownMean(spaces.map(({ total }) => total)) ?? 0,
-      room: knownMean(spaces.map(({ total, dimension }) => 1 - total / dimension)) ?? 0,
+      added: meanOf(spaces.map(({ added }) => added)) ?? 0,
+      total: meanOf(spaces.map(({ total }) => total)) ?? 0,
+      room: meanOf(spaces.map(({ total, dimension }) => 1 - total / dimension)) ?? 0,
     };
   });
   return { key, kind, name, part: rows[0].part, rows, cells };

@@ -1,5 +1,5 @@
-import { mean } from '../../../base/statistics.ts';
 import type { LayerSample, Results, TensorSpace } from '../../../run/results/results.ts';
+import { meanOf } from '../../state/scores.ts';
 
 /** Before the first space, and before the first sample. */
 export const NO_SPACES: Results['spaces'] = [];
@@ -132,12 +132,6 @@ export const lineOf = (
 ): { step: number; value: number }[] =>
   line.flatMap(({ step, [field]: value }) => (value === null ? [] : [{ step, value }]));
 
-/** Mean of the known values; null if there are none. */
-export function knownMean(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
-  return known.length === 0 ? null : mean(known);
-}
-
 /**
  * How similar the main directions of two tasks are: the mean cosine of their principal angles, over all tensors.
  *
@@ -148,7 +142,7 @@ export function taskLikeness(spaces: Results['spaces'], tasks: number): (number 
     const tensors = spaces.find(({ round }) => round === later + 1)?.tensors ?? [];
     return Array.from({ length: later }, (__, earlier) => {
       const cosines = tensors.map(({ angles }) => angles.find(({ task }) => task === earlier + 1)?.cosines ?? []);
-      return knownMean(cosines.map(knownMean));
+      return meanOf(cosines.map(meanOf));
     });
   });
 }
@@ -180,8 +174,8 @@ export function layerSummary(spaces: Results['spaces'], samples: readonly LayerS
   const [first] = layers.toSorted((a, b) => b.gradientNorm - a.gradientNorm);
   return {
     orthonormality: errors.length === 0 ? null : Math.max(...errors),
-    projectedAway: knownMean(layers.map(({ projectedAway }) => projectedAway)),
-    leakage: knownMean(layers.map(({ leakage }) => leakage)),
+    projectedAway: meanOf(layers.map(({ projectedAway }) => projectedAway)),
+    leakage: meanOf(layers.map(({ leakage }) => leakage)),
     largest: first === undefined ? null : { name: first.name, gradientNorm: first.gradientNorm },
   };
 }
