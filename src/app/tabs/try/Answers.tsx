@@ -4,7 +4,7 @@ import { changedWords } from '../../../text/changed-words.ts';
 import { closestOf } from '../../../text/scores.ts';
 import type { Preparation, TriedAnswer } from '../../../worker/try/messages.ts';
 import { LongText, MarkedText } from '../../shared/Examples.tsx';
-import type { Playground } from '../../state/playground.ts';
+import { playground } from '../../state/playground.ts';
 import { type AnswerState, type Asked, headed, rightAnswer } from '../../state/try-state.ts';
 import { ErrorLine, Filled } from '../../ui/blocks.tsx';
 import styles from './try.module.css';
@@ -51,7 +51,7 @@ function namedLabels(answers: readonly TriedAnswer[], right: string | null): Set
 }
 
 /** The questions, newest first, each with the answers of all rounds side by side. */
-export function Answers({ playground }: { playground: Playground }) {
+export function Answers() {
   const { asked, status, run, asksExamples } = useStore(playground.store);
   return (
     <>
@@ -187,7 +187,7 @@ function Bars({ bars }: { bars: readonly LabelBar[] }) {
 }
 
 /** The conversation so far: each turn of the person, and below it the answer of every round in its own column. */
-export function Transcript({ playground }: { playground: Playground }) {
+export function Transcript() {
   const { talk } = useStore(playground.store);
   const [first] = talk;
   if (first === undefined) return null;

@@ -3,7 +3,7 @@ import { useStore } from 'zustand';
 import { DTYPE_WORDS, ONNX_DTYPES, RUNTIME_FILE_BYTES } from '../../../onnx/dtypes.ts';
 import type { TriedRun, Writing } from '../../../worker/try/messages.ts';
 import { usePageState } from '../../state/page-context.tsx';
-import { limitOf, type Playground, useTryContext } from '../../state/playground.ts';
+import { limitOf, playground, useTryContext } from '../../state/playground.ts';
 import { budgetBytes } from '../../state/preferences.ts';
 import { isWritable, MOST_TOKENS, questionOf } from '../../state/try-form.ts';
 import { chosenRounds, roundsOfTalk, roundsToAsk } from '../../state/try-state.ts';
@@ -22,7 +22,7 @@ const KINDS = [
 const DTYPES = ONNX_DTYPES.map((value) => ({ value, label: DTYPE_WORDS[value] }));
 
 /** The question or the conversation, the rounds to ask, and the bits of their weights. */
-export function AskForm({ playground, run }: { playground: Playground; run: TriedRun }) {
+export function AskForm({ run }: { run: TriedRun }) {
   const context = useTryContext();
   const { form, talk, status } = useStore(playground.store);
   const isChat = form.kind === 'chat';
@@ -64,16 +64,11 @@ export function AskForm({ playground, run }: { playground: Playground; run: Trie
           </button>
         )}
       </div>
-      <Rounds
-        playground={playground}
-        run={run}
-        isLocked={isChat && talk.length > 0}
-        asked={asked.map(({ round }) => round)}
-      />
-      {isChat && <SystemField playground={playground} />}
-      {isChat && <Transcript playground={playground} />}
-      <QuestionField playground={playground} run={run} />
-      {form.kind !== 'task' && <WritingFields playground={playground} />}
+      <Rounds run={run} isLocked={isChat && talk.length > 0} asked={asked.map(({ round }) => round)} />
+      {isChat && <SystemField />}
+      {isChat && <Transcript />}
+      <QuestionField run={run} />
+      {form.kind !== 'task' && <WritingFields />}
       <div ref={line} className="row" {...focus}>
         {isBusy ? (
           <button
@@ -102,21 +97,20 @@ export function AskForm({ playground, run }: { playground: Playground; run: Trie
           value={form.dtype}
           onChange={(dtype) => playground.edit({ dtype })}
         />
-        <Memory playground={playground} run={run} />
+        <Memory run={run} />
       </div>
     </form>
   );
 }
 
 interface RoundsProps {
-  playground: Playground;
   run: TriedRun;
   /** Whether a conversation has begun: its rounds stay. */
   isLocked: boolean;
   asked: readonly number[];
 }
 
-function Rounds({ playground, run, isLocked, asked }: RoundsProps) {
+function Rounds({ run, isLocked, asked }: RoundsProps) {
   const { form } = useStore(playground.store);
   const choose = (round: number, isAsked: boolean): void => {
     const others = (rounds: readonly number[]): number[] => rounds.filter((one) => one !== round);
@@ -142,7 +136,7 @@ function Rounds({ playground, run, isLocked, asked }: RoundsProps) {
 }
 
 /** The system prompt, sent before the conversation. It may change between turns. */
-function SystemField({ playground }: { playground: Playground }) {
+function SystemField() {
   const { form } = useStore(playground.store);
   return (
     <details className={`small ${styles.system}`} open={form.system !== ''}>
@@ -159,7 +153,7 @@ function SystemField({ playground }: { playground: Playground }) {
   );
 }
 
-function QuestionField({ playground, run }: { playground: Playground; run: TriedRun }) {
+function QuestionField({ run }: { run: TriedRun }) {
   const { form } = useStore(playground.store);
   const isTemplated = run.settings.training.promptForm === 'chat';
   const { label, rows, placeholder, value, edit } = {
@@ -205,7 +199,7 @@ function QuestionField({ playground, run }: { playground: Playground; run: Tried
 }
 
 /** The memory that a round needs in the runtime, and the device it runs on. */
-function Memory({ playground, run }: { playground: Playground; run: TriedRun }) {
+function Memory({ run }: { run: TriedRun }) {
   const { form, runtime } = useStore(playground.store);
   const budget = usePageState(({ memoryBudget }) => memoryBudget);
   const limit = limitOf(budgetBytes(budget));
@@ -237,7 +231,7 @@ const RULES = [
 const TEMPERATURE = 0.7;
 
 /** How raw prompts and conversations are answered: how far, and which token comes next. */
-function WritingFields({ playground }: { playground: Playground }) {
+function WritingFields() {
   const { writing } = useStore(playground.store, ({ form }) => form);
   const change = (part: Partial<Writing>): void => playground.edit({ writing: { ...writing, ...part } });
   const isDrawn = writing.temperature !== 0;

@@ -9,7 +9,7 @@ import { labelRows, LabelTable } from '../../charts/LabelTable.tsx';
 import { Examples } from '../../shared/Examples.tsx';
 import { filesOfInput, nameOfFiles } from '../../state/dropped-files.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import { type Playground, playground, useTryContext } from '../../state/playground.ts';
+import { playground, useTryContext } from '../../state/playground.ts';
 import { roundOfRun } from '../../state/run-state.ts';
 import { nameIn } from '../../state/try-state.ts';
 import { ErrorNote, Section } from '../../ui/blocks.tsx';
@@ -19,7 +19,7 @@ import styles from './try.module.css';
 import { PickFiles } from '../../ui/controls.tsx';
 
 /** The run being asked, and buttons to open another. */
-function SourceLine({ playground }: { playground: Playground }) {
+function SourceLine() {
   const page = usePage();
   const stored = usePage().taught;
   const { status, run, given } = useStore(playground.store);
@@ -65,7 +65,7 @@ function SourceLine({ playground }: { playground: Playground }) {
 }
 
 /** The labels of the chosen task: how often each was answered rightly after two rounds, and what was answered instead. */
-function TriedLabels({ playground, run }: { playground: Playground; run: TriedRun }) {
+function TriedLabels({ run }: { run: TriedRun }) {
   const { form } = useStore(playground.store);
   const task = run.tasks.find(({ name }) => name === form.task);
   const rows = task ? labelRows(run, testedTasks(run.settings).indexOf(task.name), task.labels, form) : [];
@@ -112,15 +112,15 @@ export default function TryTab() {
         note="Compare its answers before training and after every task, with the probability of each label. It runs here on onnxruntime-web, as an exported ONNX model would elsewhere."
         testId="ask"
       >
-        <SourceLine playground={playground} />
+        <SourceLine />
         {problem !== null && <ErrorNote title="Could not try this model" error={problem} />}
-        {run !== null && <AskForm playground={playground} run={run} />}
+        {run !== null && <AskForm run={run} />}
         {run === null && problem === null && status === 'open' && (
           <p className="about" data-testid="nothing-to-try">
             Nothing to ask yet: a run saves a model after its first task. Start one, or drop a run’s folder or zip here.
           </p>
         )}
-        <Answers playground={playground} />
+        <Answers />
         <p className={`help ${styles.notices}`}>
           <a href="./licenses.txt" target="_blank" rel="noreferrer">
             Licences of onnxruntime-web
@@ -146,7 +146,7 @@ export default function TryTab() {
               },
             }}
           />
-          <TriedLabels playground={playground} run={run} />
+          <TriedLabels run={run} />
         </Section>
       )}
     </div>
