@@ -216,10 +216,7 @@ export function Figure({ chart, height = 280, read, table }: Props) {
           <SaveTools
             {...table}
             title={table.title ?? table.caption}
-            draw={(take) => {
-              const svg = frame.current?.querySelector('svg');
-              if (svg) take(svg);
-            }}
+            drawing={() => frame.current?.querySelector('svg') ?? null}
           />
         </div>
       )}

@@ -123,7 +123,7 @@ function pictureOf(drawing: SVGSVGElement, heading: string): Picture {
 }
 
 /** Renders an SVG of something the page shows on a canvas or as a table, passes it to `take`, then removes it. */
-export function withDrawing(figure: ReactElement, take: (drawing: SVGSVGElement) => void): void {
+function withDrawing(figure: ReactElement, take: (drawing: SVGSVGElement) => void): void {
   const host = document.createElement('div');
   host.className = 'hidden-visually';
   host.setAttribute('aria-hidden', 'true');
@@ -180,25 +180,30 @@ interface SaveProps {
   file: string;
   /** For screen readers. */
   title: string;
-  /** Passes the drawing, as it looks now, to `take`; does nothing if there is none yet. */
-  draw: (take: (drawing: SVGSVGElement) => void) => void;
+  /** The drawing on the page, null if there is none yet; or one of what the page shows on a canvas or as a table. */
+  drawing: () => SVGSVGElement | ReactElement | null;
   numbers: () => ChartNumbers;
 }
 
 /** Saves a chart as it looks (SVG, PNG), with its title and method, and its numbers unrounded (CSV). */
-export function SaveTools({ file, draw, numbers, title }: SaveProps) {
+export function SaveTools({ file, drawing, numbers, title }: SaveProps) {
   const of = useContext(Pictured);
   const [isTooLarge, setIsTooLarge] = useState(false);
   const name = `gorp-web-${file}${of === '' ? '' : `-${of.replaceAll(/[^\w-]+/g, '-')}`}`;
-  const picture = (drawing: SVGSVGElement): Picture => pictureOf(drawing, of === '' ? title : `${title}: ${of}`);
-  const savePng = async (drawing: SVGSVGElement): Promise<void> => {
-    const png = await pngOf(picture(drawing)).catch(() => null);
+  const withPicture = (take: (picture: Picture) => void): void => {
+    const drawn = drawing();
+    const takeDrawn = (svg: SVGSVGElement): void => take(pictureOf(svg, of === '' ? title : `${title}: ${of}`));
+    if (drawn instanceof SVGSVGElement) takeDrawn(drawn);
+    else if (drawn !== null) withDrawing(drawn, takeDrawn);
+  };
+  const savePng = async (picture: Picture): Promise<void> => {
+    const png = await pngOf(picture).catch(() => null);
     setIsTooLarge(png === null);
     if (png !== null) download(png, `${name}.png`);
   };
   const kinds = {
-    SVG: () => draw((drawing) => download(picture(drawing).svg, `${name}.svg`)),
-    PNG: () => draw((drawing) => void savePng(drawing)),
+    SVG: () => withPicture(({ svg }) => download(svg, `${name}.svg`)),
+    PNG: () => withPicture((picture) => void savePng(picture)),
     CSV: () => download(new Blob([csvOf(numbers())], { type: 'text/csv' }), `${name}.csv`),
   };
   return (

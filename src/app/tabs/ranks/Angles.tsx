@@ -1,6 +1,6 @@
 import { endsRoom, type SvgNode, svgNode } from '../../../charts/chart.ts';
 import { Figure } from '../../charts/Figure.tsx';
-import { HeatFigure, SaveTools, withDrawing } from '../../charts/save.tsx';
+import { HeatFigure, SaveTools } from '../../charts/save.tsx';
 import { usePage } from '../../state/page-context.tsx';
 import { Section } from '../../ui/blocks.tsx';
 import { meanOf } from '../../state/scores.ts';
@@ -83,19 +83,16 @@ function Likeness({ likeness, name, round, order }: Omit<Props, 'row'> & { name:
       <SaveTools
         file="likeness"
         title="Mean cosine of each pair of tasks"
-        draw={(take) =>
-          withDrawing(
-            <HeatFigure
-              title="Mean cosine, all layers"
-              columns={order.slice(0, -1)}
-              rows={likeness.slice(1).map((cells, i) => ({
-                name: order[i + 1] ?? '',
-                cells: cells.map((value) => (value === null ? null : { share: value, text: value.toFixed(2) })),
-              }))}
-            />,
-            take,
-          )
-        }
+        drawing={() => (
+          <HeatFigure
+            title="Mean cosine, all layers"
+            columns={order.slice(0, -1)}
+            rows={likeness.slice(1).map((cells, i) => ({
+              name: order[i + 1] ?? '',
+              cells: cells.map((value) => (value === null ? null : { share: value, text: value.toFixed(2) })),
+            }))}
+          />
+        )}
         numbers={() => ({
           columns: ['task', 'earlier task', 'mean cosine'],
           rows: likeness.flatMap((cells, later) =>

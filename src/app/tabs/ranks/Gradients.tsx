@@ -3,7 +3,7 @@ import { axisOver } from '../../../charts/axis.ts';
 import { roundingOf, spaceOf } from '../../../gorp/part/method-plan.ts';
 import { planOf } from '../../../methods/registry.ts';
 import { ChartDrawing, seriesColor, Sparkline } from '../../charts/Figure.tsx';
-import { SaveTools, withDrawing } from '../../charts/save.tsx';
+import { SaveTools } from '../../charts/save.tsx';
 import { usePageState } from '../../state/page-context.tsx';
 import { Fact, Section } from '../../ui/blocks.tsx';
 import { percent, significant } from '../../ui/format.ts';
@@ -88,28 +88,25 @@ export const Gradients = memo(function Gradients({ courses }: { courses: LayerCo
         <SaveTools
           file="gradients"
           title="Gradient norms"
-          draw={(take) =>
-            withDrawing(
-              <ChartDrawing
-                label="Gradient norms, before clipping"
-                lines={rows.map(({ name, points }, i) => ({
-                  name: shortName(name),
-                  color: seriesColor(i),
-                  dash: Math.floor(i / 7),
-                  points: points.map(({ step, value }) => ({ x: step, y: 10 ** value })),
-                }))}
-                x={{ from: 0, to: Math.max(steps, 1), isLog: false }}
-                y={axisOver([10 ** low, 10 ** high], true)}
-                xName="step"
-                yName="gradient norm"
-                formatX={String}
-                formatY={significant}
-                width={960}
-                height={360}
-              />,
-              take,
-            )
-          }
+          drawing={() => (
+            <ChartDrawing
+              label="Gradient norms, before clipping"
+              lines={rows.map(({ name, points }, i) => ({
+                name: shortName(name),
+                color: seriesColor(i),
+                dash: Math.floor(i / 7),
+                points: points.map(({ step, value }) => ({ x: step, y: 10 ** value })),
+              }))}
+              x={{ from: 0, to: Math.max(steps, 1), isLog: false }}
+              y={axisOver([10 ** low, 10 ** high], true)}
+              xName="step"
+              yName="gradient norm"
+              formatX={String}
+              formatY={significant}
+              width={960}
+              height={360}
+            />
+          )}
           numbers={() => ({
             columns: ['step', 'round', 'layer', 'part', 'gradient norm', 'projected away', 'leakage'],
             rows: samples.flatMap(({ step, round, layers }) =>

@@ -1,6 +1,6 @@
 import { type KeyboardEvent, memo, type RefObject, useEffect, useMemo, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
-import { HeatFigure, SaveTools, withDrawing } from '../../charts/save.tsx';
+import { HeatFigure, SaveTools } from '../../charts/save.tsx';
 import { Sparkline } from '../../charts/Figure.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { Segmented } from '../../ui/controls.tsx';
@@ -320,21 +320,16 @@ export function RanksMap({ rows, courses, selected }: RanksMapProps) {
         <SaveTools
           file="ranks"
           title="Directions held, by layer and task"
-          draw={(take) =>
-            withDrawing(
-              <HeatFigure
-                title={heat === 'added' ? 'Rank added' : 'Room left'}
-                columns={order}
-                rows={lines.map(({ name, kind, cells }) => ({
-                  name: kind === 'stack' ? name : `  ${name}`,
-                  cells: cells.map(
-                    (cell) => cell && { share: heatShare(cell, heat, most), text: heatText(cell, heat) },
-                  ),
-                }))}
-              />,
-              take,
-            )
-          }
+          drawing={() => (
+            <HeatFigure
+              title={heat === 'added' ? 'Rank added' : 'Room left'}
+              columns={order}
+              rows={lines.map(({ name, kind, cells }) => ({
+                name: kind === 'stack' ? name : `  ${name}`,
+                cells: cells.map((cell) => cell && { share: heatShare(cell, heat, most), text: heatText(cell, heat) }),
+              }))}
+            />
+          )}
           numbers={() => ({
             columns: ['layer', 'part', 'round', 'task', 'dimension', 'added', 'total', 'held before'],
             rows: rows.flatMap(({ name, part, rounds }) =>

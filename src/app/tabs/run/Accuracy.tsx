@@ -7,7 +7,7 @@ import { namedRounds, roundName, roundOf } from '../../../run/settings/schedule.
 import type { Score } from '../../../tasks/forms.ts';
 import { type RunSettings, testedTasks } from '../../../run/settings/settings.ts';
 import { Figure, roundsChart, seriesColor, seriesDash } from '../../charts/Figure.tsx';
-import { HeatFigure, SaveTools, withDrawing } from '../../charts/save.tsx';
+import { HeatFigure, SaveTools } from '../../charts/save.tsx';
 import { usePageState } from '../../state/page-context.tsx';
 import {
   changeSinceLearned,
@@ -161,12 +161,9 @@ export function AccuracyMatrix() {
         <SaveTools
           file="matrix"
           title="Accuracy after each task"
-          draw={(take) =>
-            withDrawing(
-              <MatrixFigure title="Accuracy after each task" of={{ settings, results }} view={view} heat={heat} />,
-              take,
-            )
-          }
+          drawing={() => (
+            <MatrixFigure title="Accuracy after each task" of={{ settings, results }} view={view} heat={heat} />
+          )}
           numbers={() => ({
             columns: ['round', 'after', 'task', view === 'main' || view === 'exact' ? 'accuracy' : view, 'examples'],
             rows: rows.flatMap(({ round, name }) =>
