@@ -12,6 +12,7 @@ import { usePage, usePageState } from '../state/page-context.tsx';
 import { SCORE_NAMES } from '../state/scores.ts';
 import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
 import { ErrorNote } from '../ui/blocks.tsx';
+import { Check } from '../ui/controls.tsx';
 import { visibleText } from '../../base/visible.ts';
 import { ColumnFields, FoundInFile, LabelDoubts } from './ColumnFields.tsx';
 import styles from './form.module.css';
@@ -134,14 +135,9 @@ function ImportForm({ file }: { file: OpenedFile }) {
             onChange={choose}
           />
           {!file.namesColumns && (
-            <label className="choice">
-              <input
-                type="checkbox"
-                checked={spec.header}
-                onChange={({ target }) => void nameColumns(target.checked)}
-              />
+            <Check isOn={spec.header} set={(isOn) => void nameColumns(isOn)}>
               The first row names the columns
-            </label>
+            </Check>
           )}
         </div>
         <Preview preview={preview} />

@@ -7,6 +7,7 @@ import { embeddedModel } from '../../weights/embedded-models.ts';
 import { type Estimate, estimateOf, estimateText } from '../state/estimate.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { canKeep, isActive } from '../state/run-state.ts';
+import { Check } from '../ui/controls.tsx';
 import { useFocusStays } from '../ui/hooks.ts';
 import { KeepAwake } from './SettingField.tsx';
 import styles from './form.module.css';
@@ -188,15 +189,14 @@ function BeforeRun() {
           </span>
         )}
       </p>
-      <label className="choice muted tiny">
-        <input
-          type="checkbox"
-          data-testid="keep-tests"
-          checked={usePageState((state) => state.keepsTests)}
-          onChange={({ target }) => page.prefer({ keepsTests: target.checked })}
-        />
+      <Check
+        className="choice muted tiny"
+        testId="keep-tests"
+        isOn={usePageState((state) => state.keepsTests)}
+        set={(keepsTests) => page.prefer({ keepsTests })}
+      >
         Keep the tests with the model, so that it can be tested on them when it is taught more
-      </label>
+      </Check>
     </>
   );
 }

@@ -6,7 +6,7 @@ import { hubOrigin } from '../../weights/hub.ts';
 import type { ChoiceField, Field, NumberField } from '../state/fields.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { countsOf, ErrorLine, ReadExample } from '../ui/blocks.tsx';
-import { Segmented } from '../ui/controls.tsx';
+import { Check, Segmented } from '../ui/controls.tsx';
 import { typedNumber } from '../ui/hooks.ts';
 import styles from './form.module.css';
 
@@ -158,15 +158,9 @@ export function KeepAwake() {
   const { prefer } = usePage();
   const keepAwake = usePageState((state) => state.keepAwake);
   return (
-    <label className="choice">
-      <input
-        type="checkbox"
-        checked={keepAwake}
-        data-testid="keep-awake"
-        onChange={({ target }) => prefer({ keepAwake: target.checked })}
-      />
+    <Check testId="keep-awake" isOn={keepAwake} set={(isOn) => prefer({ keepAwake: isOn })}>
       Keep the screen on during a run
-    </label>
+    </Check>
   );
 }
 

@@ -2,6 +2,7 @@ import { type ComponentProps, type KeyboardEvent, type ReactNode, useEffect, use
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import { ErrorLine } from './blocks.tsx';
 import { whole } from './format.ts';
+import { copied } from './hooks.ts';
 import styles from './ui.module.css';
 
 interface PickFilesProps {
@@ -63,6 +64,31 @@ export function PickFiles({ label, accept, multiple, folder = false, disabled, t
 /** A small button of a row in a table or a list. @param label names its object too, for those who do not see the row. */
 export function Act({ label, ...rest }: ComponentProps<'button'> & { label: string }) {
   return <button type="button" className="act" aria-label={label} {...rest} />;
+}
+
+interface CheckProps {
+  isOn: boolean;
+  isDisabled?: boolean;
+  className?: string;
+  testId?: string;
+  set: (isOn: boolean) => void;
+  children: ReactNode;
+}
+
+/** A box to tick, with its label. */
+export function Check({ isOn, isDisabled, className = 'choice', testId, set, children }: CheckProps) {
+  return (
+    <label className={className}>
+      <input
+        type="checkbox"
+        data-testid={testId}
+        checked={isOn}
+        disabled={isDisabled}
+        onChange={({ target }) => set(target.checked)}
+      />
+      {children}
+    </label>
+  );
 }
 
 interface ChoiceProps<Value extends string | number> {
@@ -271,11 +297,7 @@ export function CopyLink<Of>({ label, testId, of, link: make, note, children }: 
       const link = await make(of);
       if (link === null) return;
       // Browsers refuse if the page lacks focus or is not secure; the user can then copy the link by hand.
-      const isCopied = await (navigator.clipboard as Clipboard | undefined)?.writeText(link).then(
-        () => true,
-        () => false,
-      );
-      setMade({ link, of, isCopied: isCopied === true });
+      setMade({ link, of, isCopied: await copied(link) });
     } catch (error) {
       setProblem(reportOf(error));
     }

@@ -17,6 +17,16 @@ export function useFocusStays(element: RefObject<HTMLElement | null>, change: un
   return { onFocus: () => void (hasFocus.current = true), onBlur: () => void (hasFocus.current = false) };
 }
 
+/** Copies a text. @returns whether that worked: pages over plain http have no clipboard, and the user may have blocked it. */
+export async function copied(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Width of an element's content in CSS pixels, updated as it changes; 0 before the first layout. */
 export function useWidth(ref: RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(0);

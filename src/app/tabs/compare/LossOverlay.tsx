@@ -8,6 +8,7 @@ import { SmoothingTool } from '../../shared/score-tools.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { significant, whole } from '../../ui/format.ts';
 import { Section } from '../../ui/blocks.tsx';
+import { Check } from '../../ui/controls.tsx';
 import { lineNumbers, lossCurve, overlayLines, thinnedLine } from './curves.ts';
 import type { SettingsGroup } from './settings-groups.ts';
 
@@ -85,22 +86,12 @@ export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
       tools={
         <>
           <SmoothingTool />
-          <label className="choice muted">
-            <input
-              type="checkbox"
-              checked={logLoss}
-              onChange={({ target }) => compare.show({ logLoss: target.checked })}
-            />
+          <Check className="choice muted" isOn={logLoss} set={(isOn) => compare.show({ logLoss: isOn })}>
             Log loss
-          </label>
-          <label className="choice muted">
-            <input
-              type="checkbox"
-              checked={logSteps}
-              onChange={({ target }) => compare.show({ logSteps: target.checked })}
-            />
+          </Check>
+          <Check className="choice muted" isOn={logSteps} set={(isOn) => compare.show({ logSteps: isOn })}>
             Log steps
-          </label>
+          </Check>
         </>
       }
     >

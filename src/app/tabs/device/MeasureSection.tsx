@@ -7,19 +7,14 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { ErrorText, PlainTable, ProgressBar, Section } from '../../ui/blocks.tsx';
 import { downloadText } from '../../ui/download.ts';
 import { duration, moment } from '../../ui/format.ts';
+import { copied } from '../../ui/hooks.ts';
 import styles from './device.module.css';
 
 /** Copies a text to the clipboard and says whether that worked. @param text made when the button is pressed. */
 function CopyText({ text, children }: { text: () => string; children: ReactNode }) {
   const [outcome, setOutcome] = useState('');
-  const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(text());
-      setOutcome('Copied.');
-    } catch {
-      setOutcome('The browser refused: save the file instead.'); // no clipboard over plain http, or blocked by the user
-    }
-  };
+  const copy = async (): Promise<void> =>
+    setOutcome((await copied(text())) ? 'Copied.' : 'The browser refused: save the file instead.');
   return (
     <>
       <button type="button" data-testid="measure-copy" onClick={() => void copy()}>

@@ -5,6 +5,7 @@ import { METHOD_NAMES, type MethodName } from '../../../methods/registry.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { MOST_SEEDS, offeredOrders, parseSeeds, settingsOfQueue } from '../../state/queue.ts';
 import { ErrorLine, Section } from '../../ui/blocks.tsx';
+import { Check } from '../../ui/controls.tsx';
 import styles from './queue.module.css';
 import { QueueList } from './QueueList.tsx';
 
@@ -58,15 +59,14 @@ export function AddRuns() {
           <legend className={`label ${styles.legend}`}>Methods</legend>
           <div className={`row ${styles.choices}`}>
             {METHOD_NAMES.map((name) => (
-              <label key={name} className="choice">
-                <input
-                  type="checkbox"
-                  data-testid={`queue-method-${name}`}
-                  checked={methods.includes(name)}
-                  onChange={({ target }) => setChosen(toggled(methods, name, target.checked))}
-                />
+              <Check
+                key={name}
+                testId={`queue-method-${name}`}
+                isOn={methods.includes(name)}
+                set={(isOn) => setChosen(toggled(methods, name, isOn))}
+              >
                 {name}
-              </label>
+              </Check>
             ))}
           </div>
         </fieldset>
@@ -74,16 +74,15 @@ export function AddRuns() {
           <legend className={`label ${styles.legend}`}>Orders</legend>
           <div className={`row ${styles.choices}`}>
             {offered.map(({ name, order }) => (
-              <label key={name} className="choice">
-                <input
-                  type="checkbox"
-                  checked={orderNames.includes(name)}
-                  onChange={({ target }) => setOrderNames(toggled(orderNames, name, target.checked))}
-                />
+              <Check
+                key={name}
+                isOn={orderNames.includes(name)}
+                set={(isOn) => setOrderNames(toggled(orderNames, name, isOn))}
+              >
                 <span>
                   {name} <span className="muted wrap">{visibleText(order.join(', '), 1000)}</span>
                 </span>
-              </label>
+              </Check>
             ))}
           </div>
         </fieldset>

@@ -165,34 +165,27 @@ function Cell({
     '--added': inPercent(heatShare(cell, 'added', most)),
     '--room': inPercent(heatShare(cell, 'room', most)),
   };
-  if (kind !== 'tensor') {
-    const words = `${name}, ${task}: ${cell.added.toFixed(1)} added on average, ${percent(cell.room)} % room left`;
-    return (
-      <div
-        role="gridcell"
-        className={`bare tinted ${styles.cell}`}
-        aria-label={words}
-        title={words}
-        data-added={heatText(cell, 'added')}
-        data-room={heatText(cell, 'room')}
-        style={tints}
-      />
-    );
-  }
   const [{ dimension, full }] = rows;
+  const words =
+    kind === 'tensor'
+      ? `${name}, ${task}: ${cell.added} added, ${cell.total} of ${dimension} held`
+      : `${name}, ${task}: ${cell.added.toFixed(1)} added on average, ${percent(cell.room)} % room left`;
+  const shared = {
+    role: 'gridcell',
+    className: `bare tinted ${styles.cell}`,
+    'aria-label': words,
+    title: words,
+    'data-added': heatText(cell, 'added'),
+    'data-room': heatText(cell, 'room'),
+  };
+  if (kind !== 'tensor') return <div {...shared} style={tints} />;
   const isChosen = chosen === round;
-  const words = `${name}, ${task}: ${cell.added} added, ${cell.total} of ${dimension} held`;
   return (
     <button
       type="button"
-      role="gridcell"
-      className={`bare tinted ${styles.cell}`}
+      {...shared}
       aria-selected={isChosen}
       tabIndex={isStop && (isChosen || (chosen === null && round === 1)) ? 0 : -1}
-      aria-label={words}
-      title={words}
-      data-added={heatText(cell, 'added')}
-      data-room={heatText(cell, 'room')}
       data-total={cell.total}
       data-full={full && cell.total >= dimension}
       onClick={() => onChoose(line.key, round)}

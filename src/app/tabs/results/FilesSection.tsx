@@ -12,7 +12,7 @@ import { ErrorText, Section } from '../../ui/blocks.tsx';
 import { bytes } from '../../ui/format.ts';
 import { withTerms } from '../../ui/terms.tsx';
 import styles from './results.module.css';
-import { PickFiles } from '../../ui/controls.tsx';
+import { Check, PickFiles } from '../../ui/controls.tsx';
 import { UseModel } from './UseModel.tsx';
 
 interface Props<Dtype extends string> {
@@ -207,32 +207,24 @@ export function FilesSection() {
         </p>
       )}
       {model !== null && tests > 0 && (
-        <label className="choice">
-          <input
-            type="checkbox"
-            data-testid="share-tests"
-            checked={withTests}
-            onChange={({ target }) => setWithTests(target.checked)}
-          />
+        <Check testId="share-tests" isOn={withTests} set={setWithTests}>
           <span>
             Share the texts of its {tests === 1 ? 'test' : `${tests} tests`} too, by which the other sees what the model
             forgets. They are texts of your data.
           </span>
-        </label>
+        </Check>
       )}
-      <label className="choice">
-        <input
-          type="checkbox"
-          data-testid="store-every-task"
-          checked={usePageState((state) => state.everyTask)}
-          disabled={active}
-          onChange={({ target }) => page.storeEveryTask(target.checked)}
-        />
+      <Check
+        testId="store-every-task"
+        isOn={usePageState((state) => state.everyTask)}
+        isDisabled={active}
+        set={page.storeEveryTask}
+      >
         <span>
           In the next run, store the model after every task, not just after the last, so that you can go back to each
           one and <em>Try it</em> can ask it
         </span>
-      </label>
+      </Check>
       <p className="about" role="status" data-testid="files-status">
         {writing !== null &&
           (writing.what === 'import' ? 'Reading the folder…' : `Writing… ${bytes(writing.bytes)} so far`)}

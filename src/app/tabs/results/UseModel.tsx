@@ -3,6 +3,7 @@ import { methodTitle } from '../../../methods/registry.ts';
 import type { LastRound } from '../../../worker/protocol.ts';
 import { Section } from '../../ui/blocks.tsx';
 import { Segmented } from '../../ui/controls.tsx';
+import { copied } from '../../ui/hooks.ts';
 import { type Dtypes, type Snippet, snippetsFor } from './use-snippets.ts';
 import styles from './results.module.css';
 
@@ -17,14 +18,7 @@ const TEXTS: Readonly<Record<Outcome, string>> = {
 /** Copies a text to the clipboard. @param label what the button does, for screen readers. */
 function CopyButton({ text, label }: { text: string; label: string }) {
   const [state, setState] = useState<Outcome>('not yet');
-  const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setState('copied');
-    } catch {
-      setState('refused'); // pages over plain http have no clipboard, and the user may have blocked it
-    }
-  };
+  const copy = async (): Promise<void> => setState((await copied(text)) ? 'copied' : 'refused');
   return (
     <>
       <button

@@ -23,6 +23,7 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { NONE, percent, significant, whole } from '../../ui/format.ts';
 import { Section } from '../../ui/blocks.tsx';
+import { Check } from '../../ui/controls.tsx';
 import styles from './run.module.css';
 
 /** Describes the loss on held-out examples in a round: its least, and whether it rises from there. Null without any. */
@@ -186,10 +187,9 @@ export function LossChart() {
       tools={
         <>
           <SmoothingTool />
-          <label className="choice muted">
-            <input type="checkbox" checked={log} onChange={({ target }) => changeView({ logLoss: target.checked })} />
+          <Check className="choice muted" isOn={log} set={(logLoss) => changeView({ logLoss })}>
             Log scale
-          </label>
+          </Check>
         </>
       }
     >
