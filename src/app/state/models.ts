@@ -120,7 +120,6 @@ export const openModelsWorker: OpenModelsSession = (onEvent) =>
       name: 'The models worker',
       nextStep: 'Reload the page; a download resumes where it stopped.',
       onEvent,
-      onError: (error) => onEvent({ type: 'failed', error }),
     },
   );
 

@@ -168,7 +168,7 @@ describe('the tab Try it', () => {
     expect(from(), 'another weight format starts from the first example').toEqual([0, 1, 0]);
     expect(state().untrained).toEqual({ 'f32 gloss': [answer, answer].map((one) => ({ round: 0, ...one })) });
     playground.close();
-    playground.reopen(CONTEXT.access, null);
+    playground.open(CONTEXT.access, null, state().given);
     tell({ type: 'opened', run: RUN, given: null });
     expect(Object.keys(state().untrained), 'of the same run').toHaveLength(1);
     tell({ type: 'opened', run: { ...RUN, id: 'another' }, given: null });
@@ -195,7 +195,7 @@ describe('the tab Try it', () => {
     playground.close();
     expect(closed).toBe(1);
     expect(state().asked[0].answers[0].state.status).toBe('stopped');
-    playground.reopen(CONTEXT.access, null);
+    playground.open(CONTEXT.access, null, state().given);
     expect(sent.at(-1)).toMatchObject({ type: 'open', given: { files: [{ path: 'round.json' }] } });
     expect(state().given?.name).toBe('rounds');
   });
@@ -203,13 +203,13 @@ describe('the tab Try it', () => {
   it('names what is open, though files that cannot be opened were given meanwhile', () => {
     openRun();
     playground.close();
-    playground.reopen(CONTEXT.access, null);
+    playground.open(CONTEXT.access, null, state().given);
     const [stored] = sent.slice(-1);
     playground.open(CONTEXT.access, null, picked);
     opened(stored);
     tell({ type: 'failed', error: { code: 'run/bad-round', message: 'm', nextStep: 'n' } });
     expect(state()).toMatchObject({ status: 'open', given: null });
-    playground.reopen(CONTEXT.access, null);
+    playground.open(CONTEXT.access, null, state().given);
     expect(sent.at(-1)).toMatchObject({ type: 'open', given: null });
   });
 

@@ -74,7 +74,6 @@ export const openTryWorker: OpenTrySession = (onEvent) => {
       name: 'The worker that tries models',
       nextStep: 'Leave this tab and open it again.',
       onEvent: watch.hear,
-      onError: (error) => watch.hear({ type: 'failed', error }),
       onFault: (error) => {
         watch.rest();
         onEvent({ type: 'ended', error });
@@ -103,10 +102,8 @@ export interface TryContext {
 /** Everything a person can do in the tab. */
 export interface Playground {
   readonly store: StoreApi<TryState & { form: TryForm }>;
-  /** Opens the rounds stored in this browser, or those in files. */
-  readonly open: (access: ModelAccess, model: ModelChoice, given?: GivenRun) => void;
-  /** Opens the same source again, starting a new worker if the last one has ended. */
-  readonly reopen: (access: ModelAccess, model: ModelChoice) => void;
+  /** Opens the rounds stored in this browser, or those in files, starting a new worker if the last one has ended. */
+  readonly open: (access: ModelAccess, model: ModelChoice, given?: GivenRun | null) => void;
   readonly edit: (change: Partial<TryForm>) => void;
   readonly chooseTask: (name: string) => void;
   /** Asks the form's question. */
@@ -157,15 +154,12 @@ export function createPlayground(openSession: OpenTrySession): Playground {
     return isMeasured;
   };
 
-  const open = (access: ModelAccess, model: ModelChoice, given: GivenRun | null = null): void => {
-    setState({ status: 'opening' });
-    session.send({ type: 'open', given, model, access });
-  };
-
   return {
     store,
-    open,
-    reopen: (access, model) => open(access, model, getState().given),
+    open: (access, model, given = null) => {
+      setState({ status: 'opening' });
+      session.send({ type: 'open', given, model, access });
+    },
     edit: (change) => setState(({ form }) => ({ form: { ...form, ...change } })),
     chooseTask: (name) => {
       setState(({ form, run }) => ({ form: withTask(form, run?.tasks ?? [], name) }));

@@ -243,7 +243,6 @@ export const openWorkerSession: OpenSession = (onEvent) =>
       name: 'The training worker',
       nextStep: 'Reload the page and start again. If it happens again, choose a smaller batch or a smaller model.',
       onEvent,
-      onError: (error) => onEvent({ type: 'failed', error }),
     },
   );
 

@@ -155,16 +155,17 @@ export interface WorkerSession<Command> {
 }
 
 /**
- * A worker that obeys commands and tells events. Calls `onError` if it cannot carry out a command, or, without
- * `onFault`, after it stopped.
+ * A worker that obeys commands and tells events. One of them, `failed`, tells that it could not carry out a command, or,
+ * without `onFault`, that it stopped.
  */
 export function openSession<Command extends { type: string }, Event>(
   start: () => Worker,
-  { onError, onFault = onError, ...listener }: WorkerListener<Event> & { onError: (error: ErrorReport) => void },
+  listener: WorkerListener<Event> & { onEvent: (event: Event | { type: 'failed'; error: ErrorReport }) => void },
 ): WorkerSession<Command> {
+  const onError = (error: ErrorReport): void => listener.onEvent({ type: 'failed', error });
   const { call, close } = connectWorker<Record<string, (command: Command) => void>, Event>(start, {
+    onFault: onError,
     ...listener,
-    onFault,
   });
   const send = (command: Command): void =>
     void call(command.type, command).catch((thrown: unknown) => onError(reportOf(thrown)));

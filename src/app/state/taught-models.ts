@@ -280,7 +280,6 @@ export const openExportsWorker: OpenExports = (onEvent) =>
       name: 'The worker that writes files',
       nextStep: 'Reload the page and try again.',
       onEvent,
-      onError: (error) => onEvent({ type: 'failed', error }),
     },
   );
 

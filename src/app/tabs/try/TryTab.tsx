@@ -103,7 +103,8 @@ export default function TryTab() {
   useEffect(() => {
     if (!isDue.current || !['closed', 'open'].includes(status)) return;
     isDue.current = false;
-    if (status === 'closed' || given === null) playground.reopen(page.store.getState().access, stored.choiceFor(runId));
+    if (status === 'closed' || given === null)
+      playground.open(page.store.getState().access, stored.choiceFor(runId), given);
   }, [page, stored, runId, runStatus, runRound, status, given]);
   return (
     <div className="sections" data-testid="try" data-status={status}>
