@@ -35,19 +35,13 @@ export function spreadLabels(wanted: readonly number[], gap: number, low: number
 }
 
 /** SVG path through points; null starts a new piece. */
-export function linePath(points: readonly (readonly [x: number, y: number] | null)[]): string {
-  let pen = 'M';
-  let path = '';
-  for (const point of points) {
-    if (point === null) {
-      pen = 'M';
-      continue;
-    }
-    path += `${pen}${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
-    pen = 'L';
-  }
-  return path;
-}
+export const linePath = (points: readonly (readonly [x: number, y: number] | null)[]): string =>
+  points
+    .map((point, i) => {
+      const pen = (points[i - 1] ?? null) === null ? 'M' : 'L';
+      return point === null ? '' : `${pen}${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
+    })
+    .join('');
 
 /** An axis of a chart: the values at its ends, linear or logarithmic. */
 export interface Axis {
