@@ -1,7 +1,7 @@
 import { createElement } from 'react';
 import { expect, it } from 'vitest';
 import { TaskSources } from '../form/TaskSources.tsx';
-import { QueueList } from '../tabs/queue/QueueList.tsx';
+import { QueueList } from '../tabs/queue/QueueTab.tsx';
 import { ResultsTab } from '../tabs/results/ResultsTab.tsx';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
 import { memoryHistory, memoryQueue, memoryTasks } from '../testing/stores.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../../run/planning/presets.ts';
-import { secondsUntilDone } from './QueueList.tsx';
+import { secondsUntilDone } from './QueueTab.tsx';
 import type { QueuedRun } from '../../state/queue.ts';
 
 const run = (status: QueuedRun['status'], estimate: number | null, seconds: number | null = null): QueuedRun => ({
