@@ -75,18 +75,14 @@ const overlap = (a: Box, b: Box): boolean =>
 const isInside = (box: Box, frame: Box): boolean =>
   box.left >= frame.left && box.right <= frame.right && box.top >= frame.top && box.bottom <= frame.bottom;
 
-interface Dot {
-  justLearned: number;
-  backwardTransfer: number;
-  key: string;
+/** A run: `x` is its just-learned accuracy, `y` its backward transfer. */
+interface Dot extends Point {
   name: string;
   /** Colour of its method. */
   color: string;
   /** Name of its group, on the group's first dot only. */
   label: string | null;
 }
-
-const placeOf = ({ justLearned, backwardTransfer }: Dot): Point => ({ x: justLearned, y: backwardTransfer });
 
 const LEAST_SPAN = 0.1;
 
@@ -102,19 +98,19 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
   const left: string[] = [];
   const dots = groups.flatMap(({ name: label, settings, runs }) =>
-    runs.flatMap(({ key, name, results }, i): Dot[] => {
+    runs.flatMap(({ name, results }, i): Dot[] => {
       const { measures, isLoss } = measuresIn(results, score);
-      const { justLearned, backwardTransfer } = measures;
-      if (isLoss || justLearned === null || backwardTransfer === null) {
+      const { justLearned: x, backwardTransfer: y } = measures;
+      if (isLoss || x === null || y === null) {
         left.push(name);
         return [];
       }
       const color = methodColor(settings.method.name);
-      return [{ key, name, color, justLearned, backwardTransfer, label: i === 0 ? label : null }];
+      return [{ name, color, x, y, label: i === 0 ? label : null }];
     }),
   );
-  const front = paretoFront(dots, placeOf);
-  const isBest = (dot: Dot): boolean => isOnFront(placeOf(dot), front.map(placeOf));
+  const front = paretoFront(dots, (dot) => dot);
+  const isBest = (dot: Dot): boolean => isOnFront(dot, front);
   return (
     <Section
       title="Learning and forgetting"
@@ -127,17 +123,11 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
         table={{
           caption: 'Just learned, and change since then (BWT), of the compared runs',
           columns: ['Run', 'Just learned %', 'Change since learned (BWT)', 'On the front'],
-          rows: () =>
-            dots.map((dot) => [
-              dot.name,
-              percent(dot.justLearned),
-              points(dot.backwardTransfer),
-              isBest(dot) ? 'yes' : 'no',
-            ]),
+          rows: () => dots.map((dot) => [dot.name, percent(dot.x), points(dot.y), isBest(dot) ? 'yes' : 'no']),
           file: 'compare-plane',
           numbers: () => ({
             columns: ['run', 'just learned', 'backward transfer', 'on the front'],
-            rows: dots.map((dot) => [dot.name, dot.justLearned, dot.backwardTransfer, isBest(dot) ? 1 : 0]),
+            rows: dots.map((dot) => [dot.name, dot.x, dot.y, isBest(dot) ? 1 : 0]),
           }),
         }}
       />
@@ -149,11 +139,11 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
 }
 
 function chartOf(dots: readonly Dot[], front: readonly Dot[], isBest: (dot: Dot) => boolean): Chart {
-  const x = axisOver(withSpan(dots.map(({ justLearned }) => justLearned)), false, 0.12);
-  const y = axisOver(withSpan([0, ...dots.map(({ backwardTransfer }) => backwardTransfer)]), false, 0.12);
+  const x = axisOver(withSpan(dots.map((dot) => dot.x)), false, 0.12);
+  const y = axisOver(withSpan([0, ...dots.map((dot) => dot.y)]), false, 0.12);
   return {
     label: 'Backward transfer against just learned, one dot per run; the table below has the numbers.',
-    lines: [{ name: 'front', color: 'var(--muted)', dash: 1, points: front.map(placeOf) }],
+    lines: [{ name: 'front', color: 'var(--muted)', dash: 1, points: front }],
     x,
     y,
     xName: 'just learned, %',
@@ -162,15 +152,15 @@ function chartOf(dots: readonly Dot[], front: readonly Dot[], isBest: (dot: Dot)
     formatY: points,
     legend: 'none',
     over: (toPlace) => {
-      const at = (px: number, py: number): Point => {
-        const [left, top] = toPlace(px, py) ?? [0, 0];
+      const at = (point: Point): Point => {
+        const [left, top] = toPlace(point.x, point.y) ?? [0, 0];
         return { x: left, y: top };
       };
-      const places = dots.map(({ justLearned, backwardTransfer }) => at(justLearned, backwardTransfer));
+      const places = dots.map(at);
       const named = dots.flatMap(({ label }, dot) =>
         label === null ? [] : [{ label, dot, width: label.length * LETTER }],
       );
-      const [low, high] = [at(x.from, y.from), at(x.to, y.to)];
+      const [low, high] = [at({ x: x.from, y: y.from }), at({ x: x.to, y: y.to })];
       const labels = dotLabels(places, named, { left: low.x, right: high.x, top: high.y, bottom: low.y });
       return [
         ...dots.map((dot, i) =>
@@ -185,11 +175,7 @@ function chartOf(dots: readonly Dot[], front: readonly Dot[], isBest: (dot: Dot)
               stroke: dot.color,
               fillOpacity: isBest(dot) ? 1 : 0.55,
             },
-            svgNode(
-              'title',
-              {},
-              `${dot.name}: just learned ${percent(dot.justLearned)} %, BWT ${points(dot.backwardTransfer)}`,
-            ),
+            svgNode('title', {}, `${dot.name}: just learned ${percent(dot.x)} %, BWT ${points(dot.y)}`),
           ),
         ),
         ...named.map(({ label, dot }, i) => {
