@@ -80,4 +80,17 @@ describe('a page that opens again', () => {
     await page.load();
     expect(page.store.getState().run).toMatchObject({ status: 'finished', results: resultsAt(1) });
   });
+
+  it('does not count a run as shown that could not be opened', async () => {
+    const history = memoryHistory([resultsAt(1), resultsAt(2)]);
+    const gone = runKey(resultsAt(1));
+    const open = (key: string) => (key === gone ? Promise.reject(new Error('unreadable')) : history.open(key));
+    const parts = { lastVisit: browserLastVisit, history: { ...history, open } };
+    const before = silentPage(parts);
+    await before.load();
+    await before.openRun(gone);
+    const page = silentPage(parts);
+    await page.load();
+    expect(page.store.getState().run.results).toEqual(resultsAt(2));
+  });
 });

@@ -11,7 +11,7 @@ import {
 import { type AskForModelCheck, createFileActions, type FileActions, type OpenRounds } from './dropped-files.ts';
 import { estimateOf, type TimeCorrections } from './estimate.ts';
 import { createPageHistory, type HistoryActions } from './history-actions.ts';
-import { type RunHistory, runKey } from './history.ts';
+import { type RunHistory, runKey, shownKey } from './history.ts';
 import { type AskForPlan, createMemoryPlanner } from './memory-plan.ts';
 import { createModelsActions, type ModelsActions, type ModelsParts } from './models.ts';
 import { firstShown, type LastVisit } from './last-visit.ts';
@@ -245,7 +245,7 @@ export function createPage(parts: PageParts): Page {
     resultsOf: history.resultsOf,
     openRun: async (key) => {
       await history.openRun(key);
-      lastVisit.saveShown(key);
+      if (shownKey(getState().run) === key) lastVisit.saveShown(key); // not if it could not be opened
     },
     forget: async (key) => {
       await compare.tick(key, false);
